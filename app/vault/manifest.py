@@ -1,0 +1,230 @@
+"""The keyring manifest: who is a member, with which keys and roles, signed and chained to a pinned root (docs/formats.md §5).
+
+Roles and keys are read from here and never from a column: an administrator who edits rows gains nothing.
+This module holds public keys only, so the intake may use it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.errors import MalformedError, ManifestError
+from app.vault.encoding import from_b64, from_hex, from_jcs, length_prefixed, sha256, to_b64, to_jcs
+from app.vault.hpke import PUBLIC_BYTES as KEM_BYTES
+from app.vault.signing import PUBLIC_BYTES, SIGNATURE_BYTES, is_signed
+
+TEAM: Final = "team"
+AUDIT: Final = "audit"
+ROLES: Final = ("admin", "lead", "caseworker", "protection", "auditor")
+_SIGNERS_ONCE_TWO_EXIST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestMember:
+    """One member as the manifest names them: public keys and roles."""
+
+    id: str
+    roles: frozenset[str]
+    kem: bytes
+    sign: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EpochKeys:
+    """The public side of one epoch secret."""
+
+    epoch: int
+    kem: bytes
+    commit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One verified manifest."""
+
+    epoch: int
+    digest: bytes
+    previous: bytes | None
+    members: dict[str, ManifestMember]
+    team: EpochKeys
+    audit: EpochKeys
+    recovery_kem: bytes
+    recovery_sign: bytes
+    origin: str
+
+    @property
+    def leads(self) -> frozenset[str]:
+        """The members who may sign the next manifest."""
+        return frozenset(member.id for member in self.members.values() if "lead" in member.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedManifest:
+    """The stored bytes of one manifest and of its signature list."""
+
+    body: bytes
+    signatures: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A verified chain from the founding root to the newest manifest."""
+
+    root: bytes
+    signed: tuple[SignedManifest, ...]
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def newest(self) -> Manifest:
+        """The manifest in force."""
+        return self.manifests[-1]
+
+    def epoch(self, number: int) -> Manifest:
+        """Return the manifest of one epoch.
+
+        Raises:
+            ManifestError: there is none.
+        """
+        if not 1 <= number <= len(self.manifests):
+            raise ManifestError
+        return self.manifests[number - 1]
+
+
+def root_of(founding: bytes) -> bytes:
+    """Return the instance root: the digest of the first manifest."""
+    return sha256(length_prefixed("paivand/v1 root", founding))
+
+
+def signed_bytes(body: bytes) -> bytes:
+    """Return the bytes a lead signs for a manifest."""
+    return length_prefixed("paivand/v1 manifest", sha256(body))
+
+
+def encode(
+    *,
+    epoch: int,
+    previous: bytes | None,
+    members: Sequence[ManifestMember],
+    team: EpochKeys,
+    audit: EpochKeys,
+    recovery_kem: bytes,
+    recovery_sign: bytes,
+    origin: str,
+) -> bytes:
+    """Write the canonical bytes of a manifest."""
+    return to_jcs(
+        {
+            "v": 1,
+            "epoch": epoch,
+            "previous": previous.hex() if previous else None,
+            "members": [
+                {
+                    "id": member.id,
+                    "roles": sorted(member.roles),
+                    "kem": to_b64(member.kem),
+                    "sign": to_b64(member.sign),
+                    "mldsa": None,
+                }
+                for member in sorted(members, key=lambda member: member.id)
+            ],
+            "team": _encode_epoch(team),
+            "audit": _encode_epoch(audit),
+            "recovery": {"kem": to_b64(recovery_kem), "sign": to_b64(recovery_sign), "mldsa": None},
+            "ledger": {"origin": origin, "vkeys": []},
+        }
+    )
+
+
+def encode_signatures(signatures: dict[str, bytes]) -> bytes:
+    """Write the signature list; `signatures` maps member id to Ed25519 signature."""
+    rows = [{"member": member, "ed25519": to_b64(signature), "mldsa": None} for member, signature in sorted(signatures.items())]
+    return to_jcs({"signatures": rows})
+
+
+def verify_chain(root: bytes, signed: Sequence[SignedManifest]) -> Chain:
+    """Verify every manifest from the founding root on.
+
+    Raises:
+        ManifestError: the first does not hash to the root, one does not follow its predecessor, or signatures are missing.
+    """
+    if not signed or root_of(signed[0].body) != root:
+        raise ManifestError
+    manifests: list[Manifest] = []
+    for item in signed:
+        try:
+            manifest = _decode(item.body)
+            signatures = _decode_signatures(item.signatures)
+        except (MalformedError, KeyError, TypeError, AttributeError):
+            raise ManifestError from None
+        before = manifests[-1] if manifests else None
+        if manifest.epoch != len(manifests) + 1 or manifest.previous != (before.digest if before else None):
+            raise ManifestError
+        _check_signatures(item.body, signatures, signers=before or manifest, founding=before is None)
+        manifests.append(manifest)
+    return Chain(root, tuple(signed), tuple(manifests))
+
+
+def _check_signatures(body: bytes, signatures: dict[str, bytes], *, signers: Manifest, founding: bool) -> None:
+    good = {
+        member
+        for member, signature in signatures.items()
+        if member in signers.leads and is_signed(signed_bytes(body), signature, signers.members[member].sign)
+    }
+    needed = 1 if founding else min(len(signers.leads), _SIGNERS_ONCE_TWO_EXIST)
+    if len(good) != len(signatures) or len(good) < max(needed, 1):
+        raise ManifestError
+
+
+def _encode_epoch(keys: EpochKeys) -> dict[str, Any]:
+    return {"epoch": keys.epoch, "kem": to_b64(keys.kem), "commit": to_b64(keys.commit)}
+
+
+def _decode(body: bytes) -> Manifest:
+    value = from_jcs(body)
+    if set(value) != {"v", "epoch", "previous", "members", "team", "audit", "recovery", "ledger"} or value["v"] != 1:
+        raise MalformedError
+    rows = value["members"]
+    members = [_decode_member(row) for row in rows]
+    ids = [member.id for member in members]
+    keys = {member.sign for member in members} | {member.kem for member in members}
+    if ids != sorted(set(ids)) or len(keys) != 2 * len(members) or not isinstance(value["epoch"], int):
+        raise MalformedError
+    recovery = value["recovery"]
+    return Manifest(
+        epoch=value["epoch"],
+        digest=sha256(body),
+        previous=None if value["previous"] is None else from_hex(value["previous"], 32),
+        members={member.id: member for member in members},
+        team=_decode_epoch(value["team"]),
+        audit=_decode_epoch(value["audit"]),
+        recovery_kem=from_b64(recovery["kem"], KEM_BYTES),
+        recovery_sign=from_b64(recovery["sign"], PUBLIC_BYTES),
+        origin=_text(value["ledger"]["origin"]),
+    )
+
+
+def _decode_member(row: dict[str, Any]) -> ManifestMember:
+    roles = row["roles"]
+    if set(row) != {"id", "roles", "kem", "sign", "mldsa"} or roles != sorted(set(roles) & set(ROLES)):
+        raise MalformedError
+    return ManifestMember(_text(row["id"]), frozenset(roles), from_b64(row["kem"], KEM_BYTES), from_b64(row["sign"], PUBLIC_BYTES))
+
+
+def _decode_epoch(row: dict[str, Any]) -> EpochKeys:
+    if not isinstance(row["epoch"], int):
+        raise MalformedError
+    return EpochKeys(row["epoch"], from_b64(row["kem"], KEM_BYTES), from_b64(row["commit"], 32))
+
+
+def _decode_signatures(raw: bytes) -> dict[str, bytes]:
+    rows = from_jcs(raw)["signatures"]
+    signatures = {_text(row["member"]): from_b64(row["ed25519"], SIGNATURE_BYTES) for row in rows}
+    if [row["member"] for row in rows] != sorted(signatures):
+        raise MalformedError
+    return signatures
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise MalformedError
+    return value
