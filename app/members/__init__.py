@@ -1,0 +1,1 @@
+"""Who works here: founding, accounts, sign-in, sessions, and the one table of permissions."""

@@ -1,0 +1,85 @@
+"""The manifests in the database, verified from the pinned root, and never below what was once seen (vault review, 5)."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from app.errors import MalformedError, ManifestError
+from app.store.database import Database
+from app.store.keys import ManifestRow
+from app.vault.encoding import from_b64, from_jcs, to_b64, to_jcs
+from app.vault.manifest import Chain, SignedManifest, verify_chain
+
+_MODE: Final = 0o600
+
+
+class ChainKeeper:
+    """Knows the newest verified chain; rows that vanish or do not verify do not take it back."""
+
+    def __init__(self, database: Database, root: bytes, state: Path | None = None) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            database: where manifests are.
+            root: the pinned instance root.
+            state: a file that remembers the newest verified chain across restarts (intake).
+        """
+        self._database, self._root, self._state = database, root, state
+        self._chain: Chain | None = None
+
+    @property
+    def root(self) -> bytes:
+        """The pinned root."""
+        return self._root
+
+    def current(self) -> Chain:
+        """Return the newest verified chain.
+
+        Raises:
+            ManifestError: there is no chain from the pinned root.
+        """
+        known = self._chain or self._remembered()
+        with self._database.read() as session:
+            rows = session.scalars(select(ManifestRow).order_by(ManifestRow.epoch)).all()
+            signed = [SignedManifest(row.body, row.signatures) for row in rows]
+        if known is None or len(signed) > len(known.signed):
+            found = verify_chain(self._root, signed)
+            if known is not None and found.signed[: len(known.signed)] != known.signed:
+                raise ManifestError
+            self._remember(found)
+            known = found
+        self._chain = known
+        return known
+
+    def _remembered(self) -> Chain | None:
+        if self._state is None or not self._state.exists():
+            return None
+        try:
+            value = from_jcs(self._state.read_bytes())
+            pairs = zip(value["manifests"], value["signatures"], strict=True)
+            return verify_chain(self._root, [SignedManifest(from_b64(body), from_b64(sigs)) for body, sigs in pairs])
+        except (MalformedError, KeyError, TypeError, ValueError):
+            raise ManifestError from None
+
+    def _remember(self, chain: Chain) -> None:
+        if self._state is None:
+            return
+        value = {
+            "manifests": [to_b64(item.body) for item in chain.signed],
+            "signatures": [to_b64(item.signatures) for item in chain.signed],
+        }
+        part = self._state.with_suffix(".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
+        try:
+            os.write(descriptor, to_jcs(value))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        part.replace(self._state)
+        folder = os.open(self._state.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

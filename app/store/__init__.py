@@ -1,0 +1,1 @@
+"""Tables by aggregate, and the database that holds them. The store keeps opaque bytes and knows no keys."""
