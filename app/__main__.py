@@ -1,0 +1,130 @@
+"""Operators' commands: `python -m app …`."""
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from app.demo.commands import demo
+from app.errors import ConflictError, MalformedError, PaivandError
+from app.ledger.read import read_head
+from app.ledger.verify import read_head_file, verify, write_head
+from app.members import sessions
+from app.members.chain import ChainKeeper
+from app.members.found import found, missing_staff
+from app.store import migrate
+from app.store.database import Database
+from app.vault.encoding import to_b64
+from app.vault.keyring import ServerSecret
+from config import Config, ConfigError, FoundingConfig, write_secret
+
+_MISSING = {
+    "second-person": "you cannot release messages or confirm findings yet: a second caseworker is missing",
+    "admin": "nobody can manage accounts yet: an administrator is missing",
+    "protection": "nobody can sign for minors and sexual violence yet: a protection officer is missing",
+    "auditor": "nobody can check you yet: an auditor is missing",
+}
+
+
+@click.group()
+def main() -> None:
+    """Run Paivand: sealed intake and case tracking."""
+
+
+main.add_command(demo)
+
+
+@main.command()
+@click.option("--member", "members", multiple=True, required=True, metavar="ROLE:NAME", help="one per person; at least one lead")
+@click.option("--origin", required=True, help="the ledger's name for ever, such as log.example/1; say nothing with it")
+def init(members: tuple[str, ...], origin: str) -> None:
+    """Found an instance: keys, first members, recovery shares. Printed once, stored nowhere."""
+    config = FoundingConfig.from_env()
+    people = [(role, name.strip()) for role, _, name in (item.partition(":") for item in members)]
+    database, secret = Database(config.database), secrets.token_bytes(32)
+    migrate.upgrade(database)
+    try:
+        with database.write() as session:
+            made = found(session, people, origin=origin, server_secret=ServerSecret(secret), now=_now())
+            write_secret(config.server_secret_file, secret)
+    except ConflictError:
+        raise click.ClickException("the database is not empty: an instance is founded once") from None
+    except MalformedError:
+        raise click.ClickException("give at least one lead, known roles, and each name once") from None
+    click.echo(f"PAIVAND_ROOT={made.root.hex()}")
+    for member in made.members:
+        click.echo(f"{member.role} {member.name}: passphrase: {member.passphrase} · second device: {member.totp}")
+    click.echo("Recovery shares; give each to another person, three of five are needed:")
+    for number, share in enumerate(made.shares, start=1):
+        click.echo(f"  {number}. {share}")
+    for code in missing_staff([role for role, _ in people]):
+        click.echo(f"Note: {_MISSING[code]}.")
+
+
+@main.command()
+def upgrade() -> None:
+    """Bring the database to the schema of this version."""
+    database = Database(Config.from_env().database)
+    migrate.upgrade(database)
+    click.echo(f"schema {migrate.current(database)}")
+
+
+@main.command()
+def sweep() -> None:
+    """Delete sessions and openings whose time is over; run by a timer."""
+    with Database(Config.from_env().database).write() as session:
+        sessions.sweep(session, _now())
+
+
+@main.group()
+def ledger() -> None:
+    """Check the verification log, or write down where it stands."""
+
+
+@ledger.command()
+def head() -> None:
+    """Print the head in three lines; keep them somewhere else."""
+    config = Config.from_env()
+    database = Database(config.database)
+    origin = ChainKeeper(database, config.root).current().newest.origin
+    with database.read() as session:
+        click.echo(write_head(read_head(session, origin)), nl=False)
+
+
+@ledger.command("verify")
+@click.option("--head", "head_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="a head written down earlier")
+def verify_ledger(head_file: Path | None) -> None:
+    """Recompute the tree from the entries; with --head, prove that an earlier head still holds."""
+    config = Config.from_env()
+    database = Database(config.database)
+    origin = ChainKeeper(database, config.root).current().newest.origin
+    try:
+        earlier = read_head_file(head_file.read_text("utf-8")) if head_file else None
+    except (MalformedError, UnicodeDecodeError):
+        raise click.ClickException(f"{head_file} is not a head: three lines, as `ledger head` prints them") from None
+    with database.read() as session:
+        verdict = verify(session, origin, earlier)
+    for fault in verdict.faults:
+        click.echo(f"fault: {fault}")
+    kept = f", and the earlier head of {earlier.size} entries holds" if earlier and verdict.is_good else ""
+    click.echo(f"{'ACCEPT' if verdict.is_good else 'REJECT'} {origin}: {verdict.size} entries, root {to_b64(verdict.root)}{kept}")
+    sys.exit(0 if verdict.is_good else 1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the commands' one clock
+
+
+def run() -> None:
+    """Run a command; what goes wrong is one line, never a traceback."""
+    try:
+        main(prog_name="python -m app")
+    except (ConfigError, PaivandError) as error:
+        click.echo(f"paivand: {str(error) or type(error).__name__}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

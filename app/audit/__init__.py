@@ -1,0 +1,1 @@
+"""The auditors' face: opens ledger entries, never a report."""

@@ -1,0 +1,100 @@
+"""The auditors' door and the log."""
+
+from typing import Any, Final
+
+from flask import Blueprint, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import SealError
+from app.i18n.text import day_text
+from app.ledger.read import open_as_auditor, read_head
+from app.members.policy import Permission
+from app.store.ledger import LedgerEntry
+from app.vault.encoding import to_b64
+from app.web import staff
+from app.web.deps import deps
+from app.web.gate import allow
+from app.web.labels import ENTRIES, roles_text
+from app.web.sessions import actor
+from app.web.staff import Staff, member_names
+
+bp = Blueprint("audit", __name__, url_prefix="/audit", template_folder="templates", static_folder=None)
+STAFF: Final = Staff("audit", home="audit.show_log")
+PAGE: Final = 50
+
+bp.get("/d.css", endpoint="style")(allow(Permission.SIGN_IN)(staff.style))
+bp.get("/-/ready", endpoint="ready")(allow(Permission.SIGN_IN)(staff.ready))
+
+
+@bp.get("/")
+@allow(Permission.SIGN_IN)
+def show_door() -> ResponseReturnValue:
+    """Show the sign-in page, or lead a signed-in auditor on."""
+    if g.get("signed_in") is not None:
+        return redirect(url_for("audit.show_log"), 303)
+    return STAFF.show_door()
+
+
+@bp.post("/")
+@allow(Permission.SIGN_IN)
+def sign_in() -> ResponseReturnValue:
+    """Sign in; an auditor's sign-in is an entry itself."""
+    held, answer = STAFF.sign_in()
+    return answer if held is None else STAFF.welcome(str(answer))
+
+
+@bp.post("/lock")
+@allow(Permission.OWN_SESSION)
+def lock() -> ResponseReturnValue:
+    """End the session at once."""
+    return STAFF.lock()
+
+
+@bp.post("/language")
+@allow(Permission.SIGN_IN)
+def choose_language() -> ResponseReturnValue:
+    """Remember the language of these pages in this browser."""
+    return STAFF.choose_language()
+
+
+@bp.get("/log")
+@allow(Permission.READ_LEDGER)
+def show_log() -> ResponseReturnValue:
+    """Show the head, and the entries as far as the audit secret opens them; newest first."""
+    here = deps()
+    with here.database.read() as session:
+        head = read_head(session, here.chain.current().newest.origin)
+        before = _before(head.size)
+        query = select(LedgerEntry).where(LedgerEntry.index < before).order_by(LedgerEntry.index.desc()).limit(PAGE)
+        names = member_names(session)
+        rows = [_cells(session, entry, names) for entry in session.scalars(query)]
+    pages = {
+        "newer": url_for("audit.show_log", before=before + PAGE) if before < head.size else None,
+        "older": url_for("audit.show_log", before=before - PAGE) if before > PAGE else None,
+    }
+    shown = {"origin": head.origin, "size": head.size, "root": to_b64(head.root)}
+    return STAFF.render("audit/log.html", head=shown, entries=rows, pages=pages)
+
+
+def _before(size: int) -> int:
+    text = request.args.get("before", "")
+    return min(int(text), size) if text.isascii() and text.isdecimal() and len(text) < 12 else size  # noqa: PLR2004
+
+
+def _cells(session: Session, entry: LedgerEntry, names: dict[str, str]) -> dict[str, Any]:
+    try:
+        record = open_as_auditor(session, actor(), entry).record
+    except SealError:
+        return {"index": entry.index, "day": "", "kind": "", "actor": "", "role": "", "object": "", "state": "sealed"}
+    kind, about = record["kind"], record["object"] or ""
+    return {
+        "index": entry.index,
+        "day": day_text(record["day"], "d MMMM y"),
+        "kind": str(ENTRIES.get(kind, kind)),
+        "actor": names.get(record["actor"], ""),
+        "role": roles_text(record["role"].split(",")),
+        "object": about[: about.find(":") + 9] if ":" in about else about,
+        "state": "ok",
+    }

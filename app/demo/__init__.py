@@ -1,0 +1,1 @@
+"""The demonstration: throw-away members, and four reports that retell a published article, written through the real form."""

@@ -1,0 +1,1 @@
+"""The caseworkers' face: HTTP only; what a signed-in member's own keys open."""

@@ -1,0 +1,190 @@
+"""The queue's pages. A GET never writes: looking is a POST that leaves an entry and an hour of view."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from app.desk import labels
+from app.desk.pages import bp, render
+from app.errors import UnknownError
+from app.i18n.text import gettext as _
+from app.i18n.text import ngettext
+from app.members.policy import Permission
+from app.reports import queue
+from app.reports.admit import count_waiting
+from app.reports.queue import Group, QueueRow, View
+from app.reports.triage import open_report
+from app.web.deps import deps
+from app.web.gate import allow
+from app.web.sessions import actor, signed_in
+from app.web.staff import member_names
+
+_BAR = 40
+_SOON = 2
+
+
+@bp.get("/queue")
+@allow(Permission.VIEW_QUEUE)
+def show_queue() -> ResponseReturnValue:
+    """Show everything that is open."""
+    return _show(View.OPEN)
+
+
+@bp.get("/queue/<view>")
+@allow(Permission.VIEW_QUEUE)
+def show_view(view: str) -> ResponseReturnValue:
+    """Show one of the fixed views."""
+    if view not in set(View):
+        raise UnknownError
+    return _show(View(view))
+
+
+@bp.post("/queue")
+@allow(Permission.VIEW_QUEUE)
+def look() -> ResponseReturnValue:
+    """Take waiting reports in and begin an hour of looking."""
+    here = deps()
+    with here.database.write() as session:
+        queue.look(session, actor(), signed_in().keys.id, now=here.clock())
+    return redirect(url_for("desk.show_queue"), 303)
+
+
+@bp.post("/queue/next")
+@allow(Permission.OPEN_REPORT)
+def open_next() -> ResponseReturnValue:
+    """Open the most urgent report that nobody has."""
+    here = deps()
+    with here.database.write() as session:
+        rows = queue.read_queue(session, actor(), now=here.clock())
+        row = _next(rows)
+        if row is None:
+            raise UnknownError
+        open_report(session, actor(), signed_in().keys.id, row.report.id, now=here.clock())
+    return redirect(url_for("desk.show_report", report_id=row.report.id), 303)
+
+
+def chips(summary: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the flags of a report, most pressing first."""
+    found = []
+    if summary["danger"] == "now":
+        found.append({"text": _("Danger"), "kind": "risk"})
+    elif summary["danger"] == "soon":
+        found.append({"text": _("Danger soon"), "kind": "care"})
+    if "sexual-violence" in summary["flags"]:
+        found.append({"text": _("Sexual violence"), "kind": "care"})
+    if summary["reply"] == "unsafe":
+        found.append({"text": _("A message could endanger"), "kind": "care"})
+    return found
+
+
+def time_left(row: QueueRow) -> dict[str, Any] | None:
+    """Return the time left in words, and the share of it that is used up."""
+    if row.days_left is None:
+        return None
+    used = min(_BAR, max(0, _BAR * (row.target - row.days_left) // row.target))
+    of = ngettext("of %(num)d day", "of %(num)d days", row.target)
+    if row.days_left < 0:
+        text = ngettext("%(num)d day over", "%(num)d days over", -row.days_left)
+        return {"text": text, "kind": "over", "of": "", "share": _BAR}
+    if row.days_left == 0:
+        return {"text": _("due today"), "kind": "due", "of": "", "share": _BAR}
+    text = ngettext("%(num)d day left", "%(num)d days left", row.days_left)
+    return {"text": text, "kind": "due" if row.days_left <= _SOON < row.target else "", "of": of, "share": used}
+
+
+def state_words(row: QueueRow) -> dict[str, str]:
+    """Return a state as word and shape."""
+    text, kind = labels.STATES[row.report.state] if row.opened else (_("Damaged"), "hot")
+    return {"text": str(text), "kind": kind}
+
+
+def _show(view: View) -> ResponseReturnValue:
+    here, title = deps(), str(labels.VIEWS[view])
+    with here.database.read() as session:
+        waiting = count_waiting(session)
+        if not queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock()):
+            return render(
+                "desk/queue.html",
+                looked=False,
+                waiting=waiting,
+                view={"name": view, "title": title},
+                views=[],
+                groups=[],
+                next=False,
+            )
+        rows = queue.read_queue(session, actor(), now=here.clock())
+        names = member_names(session)
+    chosen = queue.select_view(rows, view, actor().member_id)
+    groups = [{"title": str(labels.GROUPS[group]), "rows": [_cells(row, names) for row in chosen if row.group is group]} for group in Group]
+    return render(
+        "desk/queue.html",
+        looked=True,
+        waiting=waiting,
+        view={"name": view, "title": title},
+        views=_views(rows, view),
+        groups=[group for group in groups if group["rows"]],
+        next=_next(rows) is not None,
+        empty={"title": _("Nothing here"), "text": str(labels.EMPTY[view])},
+    )
+
+
+def _next(rows: list[QueueRow]) -> QueueRow | None:
+    return next((row for row in rows if row.group is Group.URGENT and row.report.owner is None), None)
+
+
+def _views(rows: list[QueueRow], current: View) -> list[dict[str, Any]]:
+    def item(view: View) -> dict[str, Any]:
+        return {
+            "title": str(labels.VIEWS[view]),
+            "url": url_for("desk.show_queue") if view is View.OPEN else url_for("desk.show_view", view=view),
+            "count": len(queue.select_view(rows, view, actor().member_id)),
+            "current": view is current,
+        }
+
+    return [
+        {"title": _("Mine"), "items": [item(view) for view in (View.MINE, View.NEW, View.WAITS)]},
+        {"title": _("Team"), "items": [item(view) for view in (View.OPEN, View.URGENT, View.NOBODY)]},
+    ]
+
+
+def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
+    report, opened = row.report, row.opened
+    cells: dict[str, Any] = {
+        "id": UUID(str(report.id)),
+        "ref": queue.ref_of(report.id),
+        "week": report.week[-2:],
+        "left": time_left(row),
+        "owner": names.get(report.owner) if report.owner else None,
+        "state": state_words(row),
+        "unread": row.unread > 0,
+    }
+    if opened is None:
+        damaged = _("Does not match its seal. The other records are unharmed.")
+        return {
+            **cells,
+            "title": _("Damaged: does not open"),
+            "opened": False,
+            "chips": [],
+            "meta": damaged,
+            "news": None,
+        }
+    summary = opened.summary
+    size = labels.SIZES[summary["size"]]
+    return {
+        **cells,
+        "title": opened.work.gist or (_("Not yet opened") if row.is_new else _("No gist yet")),
+        "opened": bool(opened.work.gist),
+        "news": _news(row),
+        "chips": chips(summary),
+        "meta": f"{size}, {labels.language_name(summary['language'])}",
+    }
+
+
+def _news(row: QueueRow) -> str | None:
+    if not row.unread:
+        return None
+    if row.is_new:
+        return _("New")
+    return ngettext("%(num)d message", "%(num)d messages", row.unread)

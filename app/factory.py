@@ -1,0 +1,122 @@
+"""Build an application from its parts: the only file that knows all of them."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from flask import Flask, Response, g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel
+
+from app.audit import views as audit
+from app.desk import letters, pages, queue, report
+from app.i18n.languages import CATALOGUES, Languages, direction
+from app.intake import views as intake
+from app.members.chain import ChainKeeper
+from app.store import migrate
+from app.store.database import Database
+from app.vault.formtoken import HourlyKeys
+from app.vault.keyring import ServerSecret
+from app.web import gate, headers, limits, refusals, sessions
+from app.web.deps import Deps, attach, deps
+from app.web.refusals import Refusal
+from app.web.staff import LANGUAGE_COOKIE
+from config import Config, ConfigError
+
+Clock = Callable[[], datetime]
+_STAFF: Final = ("/desk", "/audit")
+_DESK_VIEWS: Final = (letters, queue, report)  # importing them hangs their views on the blueprint
+
+
+def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = None) -> Flask:
+    """Build the application of one or more faces.
+
+    Args:
+        config: settings of this process.
+        faces: `intake`, `desk`, `audit`; production takes exactly one.
+        clock: returns the aware UTC time; tests hand in their own.
+
+    Raises:
+        ConfigError: the combination is unsafe, or the database has another schema.
+    """
+    _check(config, faces)
+    app = Flask("app", static_folder=None, template_folder="web/templates")
+    app.url_map.strict_slashes = True
+    limits.set_limits(app, config.hosts)
+    database = Database(config.database)
+    if not migrate.is_current(database):
+        raise ConfigError("the database has another schema: run `python -m app upgrade`")
+    made = Deps(
+        config=config,
+        clock=clock or _now,
+        database=database,
+        chain=ChainKeeper(database, config.root, config.state),
+        hourly_keys=HourlyKeys(),
+        languages=Languages(only_reviewed=config.production),
+        host_secret=secrets.token_bytes(32),
+    )
+    attach(app, made)
+    Babel(app, default_translation_directories=str(CATALOGUES), locale_selector=lambda: g.get("lang", "en"))
+    app.before_request(_choose_language)
+    if set(faces) & {"desk", "audit"} and config.server_secret is not None:
+        sessions.attach_secret(app, ServerSecret(config.server_secret))
+        app.before_request(sessions.load)
+    app.before_request(gate.check)
+    if set(faces) & {"desk", "audit"}:
+        app.before_request(sessions.check_form)
+    if "intake" in faces:
+        app.register_blueprint(intake.bp)
+        app.after_request(_pad_public)
+    if "desk" in faces:
+        app.register_blueprint(pages.bp)
+    if "audit" in faces:
+        app.register_blueprint(audit.bp)
+    app.after_request(headers.add_headers)
+    refusals.install(app, _show_refusal)
+    return app
+
+
+def _check(config: Config, faces: Sequence[str]) -> None:
+    if config.production and len(faces) != 1:
+        raise ConfigError("production serves one face per process")
+    needs_secret = bool(set(faces) & {"desk", "audit"})
+    if needs_secret and config.server_secret is None:
+        raise ConfigError("PAIVAND_SERVER_SECRET_FILE is not set; desk and audit need it")
+    if config.production and not needs_secret and config.server_secret is not None:
+        raise ConfigError("the intake must not be given PAIVAND_SERVER_SECRET_FILE")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the one clock of the program
+
+
+def _choose_language() -> None:
+    """Take the language from the form or, at the desk, from its cookie; never from the browser's wish."""
+    made = deps()
+    if request.path.startswith(_STAFF):
+        g.lang = made.languages.choose(request.cookies.get(LANGUAGE_COOKIE))
+    else:
+        asked = request.form.get("to") or request.form.get("l") if request.method == "POST" else None
+        g.lang = made.languages.choose(asked)
+
+
+def _pad_public(response: Response) -> Response:
+    return response if request.path.startswith(_STAFF) else headers.pad_page(response)
+
+
+def _show_refusal(refusal: Refusal, error: Exception) -> ResponseReturnValue:
+    if request.path.startswith(_STAFF):
+        door = audit.STAFF if request.path.startswith("/audit") else pages.STAFF
+        return door.show_refusal(refusal, error)
+    lang = g.get("lang", "en")
+    page = render_template(
+        "intake/refusal.html",
+        title=refusal.title,
+        text=refusal.text,
+        todo=refusal.todo,
+        lang=lang,
+        dir=direction(lang),
+        demo=not deps().config.production,
+    )
+    return page, refusal.status

@@ -1,0 +1,234 @@
+"""The source's pages. All that hold input or answers are answers to a POST at one bland address (measured: M13)."""
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response, g, redirect, render_template, request, send_from_directory
+from flask.typing import ResponseReturnValue
+
+from app.errors import BusyError, MalformedError, MistypedError
+from app.i18n.languages import direction
+from app.i18n.text import gettext as _
+from app.intake.consent import consent
+from app.intake.forms import BOX, CODE, WRITE, new_token, read_fields, sent_secret
+from app.intake.words import notice_old, notice_strange, problem
+from app.members.policy import Permission
+from app.reports import answers, calendar
+from app.reports.inbox import read_inbox
+from app.reports.receive import Sending, receive_addition, receive_first
+from app.vault import receipt
+from app.web.deps import deps
+from app.web.gate import allow
+
+bp = Blueprint("intake", __name__, template_folder="templates")
+Typed = dict[str, str | list[str]]
+
+_STATIC: Final = Path(__file__).parent / "static"
+_BOX_FIELDS: Final = ("text",)
+_CODE_FIELDS: Final = ("code", "text")
+_MAX_CODE: Final = 400
+
+
+@bp.get("/")
+@allow(Permission.PUBLIC)
+def show_landing() -> ResponseReturnValue:
+    """Say calmly what this is; the only page that is not an answer to a POST, and it holds no input."""
+    return render_template("intake/landing.html", **_common())
+
+
+@bp.post("/")
+@allow(Permission.PUBLIC)
+def change_language() -> ResponseReturnValue:
+    """Show the landing page in another language."""
+    return render_template("intake/landing.html", **_common())
+
+
+@bp.post("/f")
+@allow(Permission.PUBLIC)
+def take_form() -> ResponseReturnValue:
+    """Do what the pressed button says."""
+    match request.form.get("do") or request.form.get("go"):
+        case "send":
+            return _send()
+        case "code":
+            return _show_code()
+        case "open":
+            return _open_inbox()
+        case "add":
+            return _add()
+        case "write":
+            return _show_write({})
+        case _:
+            typed, _strange = read_fields(answers.FIELDS)
+            return _show_write(typed)
+
+
+@bp.get("/f")
+@allow(Permission.PUBLIC)
+def begin_again() -> ResponseReturnValue:
+    """A page that was an answer to a POST has no address of its own."""
+    return redirect("/", 303)
+
+
+@bp.get("/x")
+@allow(Permission.PUBLIC)
+def leave() -> ResponseReturnValue:
+    """Leave at once: to another site, with the browser asked to forget and a changed throw-away cookie (M13)."""
+    answer = redirect(deps().config.leave, 303)
+    answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    answer.set_cookie("__Host-x", secrets.token_urlsafe(8), max_age=1, secure=True, httponly=True, samesite="Strict", path="/")
+    return answer
+
+
+@bp.get("/f.css")
+@allow(Permission.PUBLIC)
+def style() -> ResponseReturnValue:
+    """Serve the one sheet."""
+    return send_from_directory(_STATIC, "f.css")
+
+
+@bp.get("/favicon.ico")
+@allow(Permission.PUBLIC)
+def icon() -> ResponseReturnValue:
+    """Answer with nothing: no picture may stand in a tab or a history."""
+    return Response(status=204)
+
+
+def _send() -> ResponseReturnValue:
+    typed, strange = read_fields(answers.FIELDS)
+    secret, faults = sent_secret(WRITE), answers.faults(typed)
+    if strange:
+        return _show_write(typed, notice=notice_strange(), faults=faults, status=422)
+    if faults:
+        return _show_write(typed, faults=faults, status=422)
+    if secret is None:
+        return _show_write(typed, notice=notice_old(), status=422)
+    here, collected = deps(), answers.collect(typed)
+    sending = Sending("short-1", g.lang, consent().digest, collected, here.clock(), here.hour)
+    try:
+        shown = receive_first(here.database, here.hourly_keys, here.chain.current(), secret, sending)
+    except MalformedError:
+        return _show_write(typed, faults={"text": "long"}, status=422)
+    except BusyError:
+        return _show_write(typed, notice=_("It could not be stored just now. Please press Send again."), status=503)
+    return _show_receipt(shown, in_danger=collected.get("danger") == "now")
+
+
+def _show_write(typed: Typed, *, notice: str | None = None, faults: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+    page = render_template(
+        "intake/write.html",
+        v=typed,
+        notice=notice,
+        errors=_problems(faults or {}, typed),
+        token=new_token(WRITE, receipt.new_secret()),
+        consent=consent(),
+        **_common(),
+    )
+    return page, status
+
+
+def _show_receipt(secret: bytes, *, in_danger: bool) -> ResponseReturnValue:
+    groups = receipt.to_digits(secret).split()
+    words = receipt.to_words(secret, g.lang) if g.lang in receipt.WORD_LANGUAGES else None
+    lines = [" ".join(groups[at : at + 3]) for at in (0, 3, 6)]
+    return render_template("intake/receipt.html", lines=lines, words=words, danger=in_danger, **_common()), 201
+
+
+def _show_code(
+    typed: Typed | None = None, *, notice: str | None = None, fault: str | None = None, status: int = 200
+) -> ResponseReturnValue:
+    page = render_template(
+        "intake/code.html",
+        v=typed or {},
+        notice=notice,
+        errors=_problems({"code": fault} if fault else {}, typed or {}),
+        token=new_token(CODE),
+        **_common(),
+    )
+    return page, status
+
+
+def _open_inbox() -> ResponseReturnValue:
+    typed, strange = read_fields(_CODE_FIELDS)
+    code = str(typed.get("code", ""))
+    if strange:
+        return _show_code(typed, notice=notice_strange(), status=422)
+    if sent_secret(CODE) is None:
+        return _show_code(typed, notice=notice_old(), status=422)
+    try:
+        if len(code) > _MAX_CODE:
+            raise MalformedError
+        secret = receipt.read_code(code)
+    except MistypedError:
+        return _show_code(typed, fault="mistyped", status=422)
+    except MalformedError:
+        return _show_code(typed, fault="code" if code.strip() else "no-code", status=422)
+    kept: Typed = {"text": typed["text"]} if typed.get("text") else {}
+    return _show_inbox(secret, kept)
+
+
+def _add() -> ResponseReturnValue:
+    typed, strange = read_fields(_BOX_FIELDS)
+    secret = sent_secret(BOX)
+    if secret is None:
+        return _show_code(typed, notice=_kept(typed), status=422)
+    faults = answers.faults(typed)
+    if strange or faults:
+        return _show_inbox(secret, typed, notice=notice_strange() if strange else None, faults=faults, status=422)
+    here = deps()
+    sending = Sending("mailbox-1", g.lang, None, answers.collect(typed), here.clock(), here.hour)
+    try:
+        receive_addition(here.database, here.hourly_keys, here.chain.current(), secret, sending)
+    except BusyError:
+        busy = _("It could not be stored just now. Please press Send again.")
+        return _show_inbox(secret, typed, notice=busy, status=503)
+    return _show_inbox(secret, {}, sent=True, status=201)
+
+
+def _show_inbox(
+    secret: bytes,
+    typed: Typed,
+    *,
+    notice: str | None = None,
+    faults: dict[str, str] | None = None,
+    sent: bool = False,
+    status: int = 200,
+) -> ResponseReturnValue:
+    here = deps()
+    chain = here.chain.current()
+    keys = receipt.derive(secret, chain.root)
+    with here.database.read() as session:
+        replies = read_inbox(session, keys, chain)
+    now = here.clock()
+    page = render_template(
+        "intake/mailbox.html",
+        messages=[{"text": item.text, "weeks": calendar.weeks_between(item.day, now)} for item in replies],
+        v=typed,
+        notice=notice,
+        errors=_problems(faults or {}, typed),
+        token=new_token(BOX, secret),
+        sent=sent,
+        **_common(),
+    )
+    return page, status
+
+
+def _problems(faults: dict[str, str], typed: Typed) -> list[dict[str, str]]:
+    return [{"field": field, "text": problem(fault, field, typed.get(field, ""))} for field, fault in faults.items()]
+
+
+def _kept(typed: Typed) -> str:
+    if typed.get("text"):
+        return _("This page was open for a long time. Please enter your code once more. What you wrote is kept.")
+    return notice_old()
+
+
+def _common() -> dict[str, object]:
+    here = deps()
+    return {
+        "lang": g.lang,
+        "dir": direction(g.lang),
+        "languages": here.languages.buttons(g.lang),
+        "demo": not here.config.production,
+    }

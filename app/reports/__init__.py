@@ -1,0 +1,1 @@
+"""Reports: receive, admit, triage, and the letters between source and team."""

@@ -1,0 +1,84 @@
+"""What a source may answer: fields, choices and limits, as data (domain: every question but the text may stay empty)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+TEXT: Final = "text"
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "danger": ("now", "soon", "no", "unknown"),
+    "for": ("self", "family", "other"),
+    "agree": ("yes", "knows", "no", "unsafe"),
+    "rel": ("child", "sibling", "spouse", "parent", "other", "friend", "same", "unknown", "unsaid"),
+    "reply": ("yes", "no", "unsafe"),
+    "ongoing": ("1",),
+    "never": ("1",),
+}
+MANY: Final[dict[str, tuple[str, ...]]] = {
+    "kind": ("LIB", "PER", "THR", "HUM", "VIO", "MOV", "ECO", "SEX", "OMI", "CON", "unsaid"),
+    "may": ("C2", "C3", "C4", "C5"),
+}
+LINES: Final = ("who", "exile", "day", "month", "year", "when", "where", "by", "aim")
+NUMBERS: Final = ("day", "year")
+ORDER: Final = (
+    TEXT,
+    "danger",
+    "for",
+    "agree",
+    "who",
+    "exile",
+    "rel",
+    "day",
+    "month",
+    "year",
+    "when",
+    "ongoing",
+    "where",
+)
+ORDER_AFTER: Final = ("kind", "by", "aim", "reply", "may", "never")
+FIELDS: Final = ORDER + ORDER_AFTER
+
+MAX_LINE: Final = 500
+MAX_BYTES: Final = 60_000  # of all answers together, so that body and keys fit into 64 KiB
+
+
+def tidy(text: str) -> str:
+    """Take line ends as one sign and leave everything else exactly as typed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def collect(typed: Mapping[str, str | list[str]]) -> dict[str, Any]:
+    """Keep what was answered: an empty field is *not stated*, which is not the same as *unknown*."""
+    answers: dict[str, Any] = {}
+    for name in FIELDS:
+        value = typed.get(name)
+        if isinstance(value, list):
+            chosen = [choice for choice in MANY.get(name, ()) if choice in value]
+            if chosen:
+                answers[name] = chosen
+        elif value and (name == TEXT or value.strip()):
+            answers[name] = tidy(value)
+    return answers
+
+
+def faults(typed: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Return field → fault code for what cannot be accepted; empty when all is well."""
+    found: dict[str, str] = {}
+    text = typed.get(TEXT, "")
+    if not isinstance(text, str) or not text.strip():
+        found[TEXT] = "empty"
+    for name, choices in CHOICES.items():
+        if typed.get(name, "") not in ("", *choices):
+            found[name] = "choice"
+    for name, choices in MANY.items():
+        if set(typed.get(name, [])) - set(choices):
+            found[name] = "choice"
+    for name in LINES:
+        line = typed.get(name, "")
+        if len(line) > MAX_LINE:
+            found[name] = "long"
+        elif name in NUMBERS and isinstance(line, str) and line.strip() and not line.strip().isdecimal():
+            found[name] = "number"
+    size = sum(len(str(value).encode(errors="replace")) for value in typed.values())
+    if size > MAX_BYTES:
+        found[TEXT] = "long"
+    return found

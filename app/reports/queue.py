@@ -1,0 +1,175 @@
+"""The queue: what waits for the team, most urgent first, without a name."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import MalformedError, SealError
+from app.ledger.append import Actor, append
+from app.members.sessions import minutes
+from app.reports.admit import admit_waiting
+from app.reports.calendar import days_between
+from app.reports.records import Opened, open_reports
+from app.store.keys import Lease
+from app.store.reports import Report, ReportState, Seen
+from app.vault import envelope, padding
+from app.vault.encoding import Context, from_jcs, to_jcs
+
+QUEUE: Final = "queue"
+LEASE_MINUTES: Final = 60
+TARGET_DAYS: Final = {"now": 1, "soon": 3, "urgent": 3, "other": 14}
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letter that reads as another
+
+
+class View(StrEnum):
+    """The ways to look at the queue."""
+
+    OPEN = "open"
+    MINE = "mine"
+    NEW = "new"
+    URGENT = "urgent"
+    NOBODY = "nobody"
+    WAITS = "waits"
+
+
+class Group(StrEnum):
+    """How rows are grouped."""
+
+    URGENT = "urgent"
+    IN_TIME = "in-time"
+    LATE = "late"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One conversation in the queue."""
+
+    report: Report
+    opened: Opened | None
+    items: int
+    unread: int
+    is_new: bool
+    days_left: int | None
+    target: int
+    group: Group
+
+
+def ref_of(report_id: UUID) -> str:
+    """Return the short code that people say aloud; the id stays the authority."""
+    number = report_id.int >> 108
+    return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
+
+
+def look(session: Session, actor: Actor, session_id: bytes, *, now: datetime) -> int:
+    """Take waiting reports in and note, once an hour and session, that the queue was looked at; returns how many came in."""
+    admitted = admit_waiting(session, actor, now=now)
+    if not has_lease(session, session_id, QUEUE, now):
+        grant_lease(session, session_id, QUEUE, now)
+        append(session, actor, "queue.viewed", now=now)
+    return admitted
+
+
+def has_lease(session: Session, session_id: bytes, record: str, now: datetime) -> bool:
+    """Whether this session may show the record now."""
+    lease = session.get(Lease, (session_id, record))
+    return lease is not None and lease.expires > minutes(now)
+
+
+def grant_lease(session: Session, session_id: bytes, record: str, now: datetime) -> None:
+    """Let this session show the record for an hour."""
+    session.merge(Lease(session_id=session_id, record=record, expires=minutes(now) + LEASE_MINUTES))
+
+
+def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRow]:
+    """Return every open conversation, sorted: urgent, then in time, late, damaged; unread first, then least time left."""
+    reports = list(session.scalars(select(Report).where(Report.state != ReportState.WAITING)))
+    opened = open_reports(session, actor, reports)
+    threads: dict[str, list[UUID]] = defaultdict(list)
+    for report in reports:
+        item = opened[report.id]
+        if item is not None:
+            threads[item.summary["thread"]].append(report.id)
+    seen = _all_seen(session, actor)
+    rows = [_row(report, opened[report.id], threads, seen, now) for report in reports if report.state != ReportState.ADDED]
+    order = list(Group)
+    return sorted(
+        rows,
+        key=lambda row: (
+            order.index(row.group),
+            not row.unread,
+            row.days_left if row.days_left is not None else 0,
+            row.report.id.hex,
+        ),
+    )
+
+
+def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueRow]:
+    """Return the rows of one view."""
+    tests: dict[View, Callable[[QueueRow], bool]] = {
+        View.OPEN: lambda _: True,
+        View.MINE: lambda row: row.report.owner == member_id,
+        View.NEW: lambda row: row.unread > 0,
+        View.URGENT: lambda row: row.group is Group.URGENT,
+        View.NOBODY: lambda row: row.report.owner is None and row.opened is not None,
+        View.WAITS: lambda row: row.report.state is ReportState.NEEDS_INFORMATION,
+    }
+    return [row for row in rows if tests[view](row)]
+
+
+def read_seen(session: Session, actor: Actor, report_id: UUID) -> tuple[set[str], set[str]]:
+    """Return (ids seen before the last opening, ids seen by now) of one conversation by this member."""
+    row = session.get(Seen, (report_id, actor.member_id))
+    return _open_seen(actor, row) if row else (set(), set())
+
+
+def mark_seen(session: Session, actor: Actor, report_id: UUID, items: set[str]) -> None:
+    """Note what this member has now seen; a second look at the same things changes nothing."""
+    row = session.get(Seen, (report_id, actor.member_id))
+    before = _open_seen(actor, row)[1] if row else set()
+    if row is not None and before >= items:
+        return
+    value = to_jcs({"v": 1, "before": sorted(before)[-_KEPT:], "now": sorted(items)[-_KEPT:]})
+    team = actor.team
+    context = Context(actor.root, "seen", str(report_id), actor.member_id, 0, team.epoch)
+    sealed = envelope.seal(padding.pad(value, padding.WORK), team.wrap_key, context)
+    session.merge(Seen(report_id=report_id, member_id=actor.member_id, sealed=sealed))
+
+
+_KEPT = 700  # what fits; a longer conversation shows its oldest parts as new again
+
+
+def _all_seen(session: Session, actor: Actor) -> dict[UUID, set[str]]:
+    rows = session.scalars(select(Seen).where(Seen.member_id == actor.member_id))
+    return {row.report_id: _open_seen(actor, row)[1] for row in rows}
+
+
+def _open_seen(actor: Actor, row: Seen) -> tuple[set[str], set[str]]:
+    epoch = envelope.epoch_of(row.sealed)
+    context = Context(actor.root, "seen", str(row.report_id), row.member_id, 0, epoch)
+    try:
+        raw = envelope.unseal(row.sealed, actor.keys.team_epoch(epoch).wrap_key, context)
+        value = from_jcs(padding.unpad(raw, padding.WORK))
+        return set(value["before"]), set(value["now"])
+    except (SealError, MalformedError, KeyError):
+        return set(), set()  # a damaged mark shows everything as new: nothing is hidden by it
+
+
+def _row(report: Report, opened: Opened | None, threads: dict[str, list[UUID]], seen: dict[UUID, set[str]], now: datetime) -> QueueRow:
+    if opened is None:
+        return QueueRow(report, None, 0, 0, is_new=False, days_left=None, target=0, group=Group.DAMAGED)
+    items = {str(item) for item in threads[opened.summary["thread"]]}
+    mine = seen.get(report.id, set())
+    danger = opened.summary["danger"]
+    urgent = report.state is ReportState.URGENT
+    target = TARGET_DAYS["now" if danger == "now" else "urgent" if urgent else "soon" if danger == "soon" else "other"]
+    left = target - days_between(opened.summary["day"], now)
+    group = Group.URGENT if urgent or danger == "now" else Group.LATE if left < 0 else Group.IN_TIME
+    return QueueRow(report, opened, len(items), len(items - mine), is_new=not mine, days_left=left, target=target, group=group)

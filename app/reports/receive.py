@@ -1,0 +1,141 @@
+"""Receive: what the intake does. It holds public keys only; what it has sealed it cannot open (invariant 2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.errors import BusyError
+from app.reports.calendar import day_of, week_of
+from app.store.database import Database
+from app.store.keys import KeyWrap
+from app.store.reports import Dedupe, Report
+from app.vault.encoding import sha256, to_jcs
+from app.vault.formtoken import HourlyKeys
+from app.vault.mailbox import seal_report, thread_id
+from app.vault.manifest import Chain
+from app.vault.receipt import Receipt, derive, next_secret
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One text on its way: everything that goes inside the seal, and the hourly key its form token came from."""
+
+    form: str
+    language: str
+    consent: str | None
+    answers: dict[str, Any]
+    now: datetime
+    hour: int
+
+    def digest(self, kind: str) -> bytes:
+        """Name the text, to recognise the same one sent twice."""
+        return sha256(to_jcs({"kind": kind, "answers": self.answers}))
+
+
+def receive_first(database: Database, keys: HourlyKeys, chain: Chain, secret: bytes, sending: Sending) -> bytes:
+    """Store a report once, however often it is sent (architecture §5, ruling 9).
+
+    Args:
+        database: the store.
+        keys: the hourly keys, for sweeping marks.
+        chain: the verified manifests; the report is sealed to the newest team epoch.
+        secret: the receipt secret that came with the form.
+        sending: the text.
+
+    Returns:
+        The receipt secret whose code is to be shown: the same for the same text, another for another text.
+
+    Raises:
+        BusyError: it could not be stored; nothing was.
+    """
+    receipt, digest = derive(secret, chain.root), sending.digest("first")
+    used, first, again = (receipt.dedupe_tag(what) for what in (b"used", b"first" + digest, b"again" + digest))
+    for _ in range(_TRIES):
+        with database.read() as session:
+            known = {tag for tag in (used, first, again) if session.get(Dedupe, tag)}
+        if first in known:
+            return secret
+        other = next_secret(secret, again)
+        if again in known:
+            return other
+        marks, mine, before = ([used, first], receipt, None)
+        if used in known:
+            marks, mine = [again], derive(other, chain.root)
+            before = thread_id(chain.root, receipt.signing.public, receipt.kem.public)
+        try:
+            with database.write() as session:
+                _sweep(session, keys, sending.hour)
+                _mark(session, keys, marks, sending.hour)
+                _store(session, chain, mine, "first", sending, before)
+        except IntegrityError:  # the same form at the same moment, in another worker: look again
+            continue
+        return other if used in known else secret
+    raise BusyError
+
+
+def receive_addition(database: Database, keys: HourlyKeys, chain: Chain, secret: bytes, sending: Sending) -> None:
+    """Store what somebody with a code adds, signed with the code's key; the same text within hours counts once.
+
+    Raises:
+        BusyError: it could not be stored; nothing was.
+    """
+    receipt = derive(secret, chain.root)
+    tag = receipt.dedupe_tag(b"added" + sending.digest("addition"))
+    with database.read() as session:
+        if session.get(Dedupe, tag):
+            return
+    try:
+        with database.write() as session:
+            _sweep(session, keys, sending.hour)
+            _mark(session, keys, [tag], sending.hour)
+            _store(session, chain, receipt, "addition", sending, None)
+    except IntegrityError:
+        return
+
+
+def _sweep(session: Session, keys: HourlyKeys, hour: int) -> None:
+    """Delete marks whose hourly key is gone; after a restart that is all of them."""
+    keys.current(hour)
+    session.execute(delete(Dedupe).where(Dedupe.key_id.not_in(keys.live_ids(hour))))
+
+
+def _mark(session: Session, keys: HourlyKeys, tags: list[bytes], hour: int) -> None:
+    key_id, _ = keys.current(hour)
+    session.add_all([Dedupe(tag=tag, key_id=key_id) for tag in tags])
+    session.flush()
+
+
+def _store(session: Session, chain: Chain, receipt: Receipt, kind: str, sending: Sending, first: bytes | None) -> None:
+    report_id, team = uuid4(), chain.newest.team
+    sealed = seal_report(
+        receipt,
+        root=chain.root,
+        team=team,
+        report_id=str(report_id),
+        kind=kind,
+        form=sending.form,
+        language=sending.language,
+        consent=sending.consent,
+        day=day_of(sending.now),
+        week=week_of(sending.now),
+        answers=sending.answers,
+        first=first,
+    )
+    session.add(Report(id=report_id, week=week_of(sending.now), body=sealed.body))
+    session.add(
+        KeyWrap(
+            record=f"report:{report_id}",
+            part="body",
+            version=1,
+            recipient="team",
+            epoch=team.epoch,
+            sealed=sealed.bundle,
+        )
+    )

@@ -1,0 +1,268 @@
+"""Triage: open, claim, mark, describe, note. Each is an entry in the transaction that makes the change."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SealError, TakenError, UnknownError
+from app.ledger.append import Actor, RowVersion, append
+from app.ledger.read import check_row, entries_about
+from app.reports.calendar import day_of
+from app.reports.queue import grant_lease, has_lease, mark_seen, read_seen
+from app.reports.records import Opened, name_of, open_body, open_reports, save_report
+from app.store.reports import Report, ReportState
+from app.vault.mailbox import ReportBody
+
+MAX_GIST: Final = 160
+MAX_TEXT: Final = 12_000
+MOVES: Final = {
+    (ReportState.IN_TRIAGE, ReportState.URGENT),
+    (ReportState.NEEDS_INFORMATION, ReportState.URGENT),
+    (ReportState.URGENT, ReportState.IN_TRIAGE),
+    (ReportState.NEEDS_INFORMATION, ReportState.IN_TRIAGE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing the source sent, in a conversation."""
+
+    report_id: UUID
+    body: ReportBody
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A report as its reader sees it: the first text, what was added, and the team's work."""
+
+    opened: Opened
+    body: ReportBody
+    additions: tuple[Item, ...]
+    damaged_additions: int
+    new_items: int
+    openings: tuple[dict[str, Any], ...] = field(default=())
+
+
+def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> None:
+    """Open a report for an hour: one entry per member, record and opening.
+
+    Raises:
+        UnknownError: no such report.
+        DamagedError: it does not match its seal or its entry; nothing is shown.
+    """
+    opened = _opened(session, actor, report_id)
+    items = {str(item.report.id) for item in _thread(session, actor, opened)}
+    if not has_lease(session, session_id, name_of(report_id), now):
+        grant_lease(session, session_id, name_of(report_id), now)
+        mark_seen(session, actor, report_id, items)
+        append(session, actor, "report.opened", now=now, about=name_of(report_id))
+    else:
+        mark_seen(session, actor, report_id, items)
+
+
+def read_conversation(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Conversation:
+    """Read an opened report.
+
+    Raises:
+        UnknownError: no such report.
+        NoLeaseError: it was not opened within the hour by this session.
+        DamagedError: it does not match its seal or its entry.
+    """
+    opened = leased(session, actor, session_id, report_id, now=now)
+    before, _ = read_seen(session, actor, report_id)
+    additions, damaged = [], 0
+    for item in _thread(session, actor, opened):
+        if item.report.id == report_id:
+            continue
+        try:
+            check_row(session, actor, item.row)
+            additions.append(Item(item.report.id, open_body(actor, item), str(item.report.id) not in before))
+        except (SealError, DamagedError):
+            damaged += 1
+    additions.sort(key=lambda item: (item.body.day, item.report_id.hex))
+    openings = [entry.record for entry in entries_about(session, actor, name_of(report_id), frozenset({"report.opened"}))]
+    new = sum(item.is_new for item in additions) if before else 0
+    try:
+        body = open_body(actor, opened)
+    except SealError:
+        raise DamagedError from None
+    return Conversation(opened, body, tuple(additions), damaged, new, tuple(openings))
+
+
+def leased(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Opened:
+    """Return a report that this session has opened within the hour, proven against the ledger.
+
+    Raises:
+        UnknownError, NoLeaseError, DamagedError: as `read_conversation`.
+    """
+    if session.get(Report, report_id) is None:
+        raise UnknownError
+    if not has_lease(session, session_id, name_of(report_id), now):
+        raise NoLeaseError
+    return _opened(session, actor, report_id)
+
+
+def claim(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, version: int, now: datetime) -> None:
+    """Take a report that nobody owns.
+
+    Raises:
+        TakenError: somebody else owns it.
+        ConflictError: it changed since the page was shown.
+    """
+    opened = leased(session, actor, session_id, report_id, now=now)
+    report = opened.report
+    if report.owner == actor.member_id:
+        return
+    if report.owner is not None:
+        raise TakenError
+    _expect(report, version)
+    report.owner = actor.member_id
+    if report.state is ReportState.RECEIVED:
+        report.state = ReportState.IN_TRIAGE
+    _save(session, actor, opened, "report.claimed", now, {"state": report.state.value})
+
+
+def leave(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, version: int, now: datetime) -> None:
+    """Give a report back, so that somebody else can take it."""
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    opened.report.owner = None
+    _save(session, actor, opened, "report.left", now, {"state": opened.report.state.value})
+
+
+def move(
+    session: Session,
+    actor: Actor,
+    session_id: bytes,
+    report_id: UUID,
+    *,
+    to: ReportState,
+    version: int,
+    now: datetime,
+) -> None:
+    """Move a report to another state; `MOVES` lists the steps a person can take.
+
+    Raises:
+        ConflictError: the step is not in `MOVES`, or the report changed meanwhile.
+    """
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    report = opened.report
+    if (report.state, to) not in MOVES:
+        raise ConflictError
+    details = {"from": report.state.value, "to": to.value}
+    report.state = to
+    _save(session, actor, opened, "report.moved", now, details)
+
+
+def describe(
+    session: Session,
+    actor: Actor,
+    session_id: bytes,
+    report_id: UUID,
+    *,
+    gist: str,
+    summary: str,
+    translation: str,
+    version: int,
+    now: datetime,
+) -> None:
+    """Save gist, summary and translation. The source's own words are never edited.
+
+    Raises:
+        MalformedError: one of them is too long.
+        ConflictError: somebody saved meanwhile; nothing is written.
+    """
+    if len(gist) > MAX_GIST or "\n" in gist or len(summary) > MAX_TEXT or len(translation) > MAX_TEXT:
+        raise MalformedError
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    work = opened.work
+    changed = [name for name, value in (("gist", gist), ("summary", summary), ("translation", translation)) if getattr(work, name) != value]
+    if not changed:
+        return
+    work.gist, work.summary, work.translation = gist, summary, translation
+    _save(session, actor, opened, "report.described", now, {"fields": changed})
+
+
+def add_note(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, text: str, now: datetime) -> None:
+    """Add an internal note; two people's notes at once are both kept.
+
+    Raises:
+        MalformedError: empty or too long.
+    """
+    if not text.strip() or len(text) > MAX_TEXT:
+        raise MalformedError
+    opened = leased(session, actor, session_id, report_id, now=now)
+    opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": text})
+    _save(session, actor, opened, "report.noted", now, {})
+
+
+def owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Opened:
+    """Return an opened report that this member owns.
+
+    Raises:
+        TakenError: it is not theirs.
+    """
+    opened = leased(session, actor, session_id, report_id, now=now)
+    if opened.report.owner != actor.member_id:
+        raise TakenError
+    return opened
+
+
+def save_work(session: Session, actor: Actor, opened: Opened) -> RowVersion:
+    """Store changed work or state as the next version; the caller appends the entry that carries it.
+
+    Raises:
+        MalformedError: the work has grown beyond the largest size.
+    """
+    return save_report(session, actor, opened.report, opened.work, opened.body_key)
+
+
+def all_opened(session: Session, actor: Actor) -> list[Opened]:
+    """Return every admitted, undamaged report."""
+    admitted = select(Report).where(Report.state.not_in([ReportState.WAITING, ReportState.DAMAGED]))
+    found = open_reports(session, actor, list(session.scalars(admitted)))
+    return [item for item in found.values() if item is not None]
+
+
+def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opened:
+    """Return a report for the release of a letter: its keys are needed, its words are not shown.
+
+    Raises:
+        UnknownError, DamagedError: as `read_conversation`.
+    """
+    return _opened(session, actor, report_id)
+
+
+def _owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, version: int, now: datetime) -> Opened:
+    opened = owned(session, actor, session_id, report_id, now=now)
+    _expect(opened.report, version)
+    return opened
+
+
+def _opened(session: Session, actor: Actor, report_id: UUID) -> Opened:
+    report = session.get(Report, report_id)
+    if report is None or report.state is ReportState.WAITING:
+        raise UnknownError
+    opened = open_reports(session, actor, [report])[report_id]
+    if opened is None:
+        raise DamagedError
+    check_row(session, actor, opened.row)
+    return opened
+
+
+def _thread(session: Session, actor: Actor, opened: Opened) -> list[Opened]:
+    thread = opened.summary["thread"]
+    return [item for item in all_opened(session, actor) if item.summary["thread"] == thread]
+
+
+def _expect(report: Report, version: int) -> None:
+    if report.version != version:
+        raise ConflictError
+
+
+def _save(session: Session, actor: Actor, opened: Opened, kind: str, now: datetime, details: dict[str, Any]) -> None:
+    append(session, actor, kind, now=now, row=save_work(session, actor, opened), details=details)

@@ -1,0 +1,1 @@
+"""What the faces share: dependencies, the permission gate, headers, limits, sessions, refusals."""

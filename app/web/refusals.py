@@ -1,0 +1,143 @@
+"""From a refusal to a page: status, what happened, what was kept, what to do next. No traceback, no content in a log."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from app import errors
+from app.i18n.text import lazy_gettext as _l
+
+log: Final = logging.getLogger("paivand")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a person is told."""
+
+    code: str
+    status: int
+    title: str
+    text: str
+    todo: str
+
+
+_TRY_AGAIN: Final = _l("Please try again in a minute.")
+_BACK: Final = _l("Go back to the queue and look again.")
+
+REFUSALS: Final[dict[type[Exception], Refusal]] = {
+    errors.UnknownError: Refusal("unknown", 404, _l("There is nothing here"), _l("This record does not exist."), _BACK),
+    errors.NoLeaseError: Refusal(
+        "no-lease",
+        403,
+        _l("Not open"),
+        _l("A report is shown only within an hour of its opening."),
+        _l("Open it first."),
+    ),
+    errors.SamePersonError: Refusal(
+        "same-person",
+        403,
+        _l("Two people are needed"),
+        _l("You wrote this yourself. Somebody else releases it."),
+        _l("Ask a colleague to look at it."),
+    ),
+    errors.ForbiddenError: Refusal(
+        "forbidden", 403, _l("Not allowed"), _l("Your role does not allow this."), _l("Speak to a lead if you need it.")
+    ),
+    errors.TakenError: Refusal(
+        "taken",
+        409,
+        _l("A colleague has this report"),
+        _l("Only the person who took a report changes it."),
+        _l("Speak to them, or choose another report."),
+    ),
+    errors.ConflictError: Refusal(
+        "conflict",
+        409,
+        _l("Somebody was faster"),
+        _l("This record changed after your page was made. Nothing of yours was saved over it."),
+        _l("Look at the newest version, then decide again."),
+    ),
+    errors.DamagedError: Refusal(
+        "damaged",
+        409,
+        _l("Damaged"),
+        _l("This record does not match its seal or the log. It is not shown. The other records are unharmed."),
+        _l("Tell a lead and the auditor. A backup may hold it whole."),
+    ),
+    errors.MalformedError: Refusal(
+        "malformed", 422, _l("Not saved"), _l("Something in the form is empty or too long."), _l("Please change it.")
+    ),
+    errors.BusyError: Refusal(
+        "busy",
+        503,
+        _l("Not possible just now"),
+        _l("The store or the log could not be written. Nothing was changed or shown."),
+        _TRY_AGAIN,
+    ),
+    errors.ManifestError: Refusal(
+        "manifest",
+        503,
+        _l("The keyring does not check out"),
+        _l("This server’s list of members does not lead back to its founding. Nothing is opened or accepted."),
+        _l("Tell a lead, by another channel."),
+    ),
+    errors.SealError: Refusal(
+        "damaged",
+        409,
+        _l("Damaged"),
+        _l("This record does not match its seal or the log. It is not shown. The other records are unharmed."),
+        _l("Tell a lead and the auditor. A backup may hold it whole."),
+    ),
+}
+FAILED: Final = Refusal("failed", 500, _l("Something went wrong here"), _l("It is our fault. Nothing was saved."), _TRY_AGAIN)
+_HTTP: Final[dict[int, Refusal]] = {
+    413: Refusal(
+        "too-large",
+        413,
+        _l("Too long to send at once"),
+        _l("What was sent is larger than one page can take. Nothing was saved."),
+        _l("Send it in two or three parts."),
+    ),
+    404: Refusal("no-page", 404, _l("There is nothing here"), _l("This page does not exist."), _l("Begin again.")),
+}
+
+
+def refusal_for(error: Exception) -> Refusal:
+    """Choose the words for an error, by the nearest class."""
+    if isinstance(error, HTTPException) and error.code is not None:
+        plain = Refusal(
+            "http",
+            error.code,
+            _l("This request was not understood"),
+            _l("Nothing was saved."),
+            _l("Begin again."),
+        )
+        return _HTTP.get(error.code, plain)
+    return next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), FAILED)
+
+
+def install(app: Flask, show: Callable[[Refusal, Exception], ResponseReturnValue]) -> None:
+    """Answer every error with a page; only the class and the code line of an unforeseen one are logged."""
+
+    def answer(error: Exception) -> ResponseReturnValue:
+        refusal = refusal_for(error)
+        if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("%s %s", type(error).__name__, _place())
+        return show(refusal, error)
+
+    app.register_error_handler(Exception, answer)
+
+
+def _place() -> str:
+    """Return file and line where the error arose; never its text, which may hold a person's words (T5)."""
+    trace = sys.exc_info()[2]
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""

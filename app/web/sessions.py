@@ -1,0 +1,75 @@
+"""Cookies of desk and audit. The intake sets none and never imports this file."""
+
+from typing import Final, cast
+
+from flask import Flask, current_app, g, request
+from werkzeug.wrappers import Response
+
+from app.errors import ForbiddenError
+from app.ledger.append import Actor
+from app.members import sessions
+from app.members.sessions import SignedIn
+from app.vault.keyring import ServerSecret
+from app.web.deps import Deps, deps
+
+SECURE_NAME: Final = "__Host-s"
+ONION_NAME: Final = "s"
+_HELD: Final = "paivand_server"
+
+
+def load() -> None:
+    """Find the session of this request before the gate looks for it."""
+    cookie = request.cookies.get(cookie_name(deps()))
+    if not cookie or not request.path.startswith(("/desk/", "/audit/")):
+        return
+    here = deps()
+    g.signed_in = sessions.resume(here.database, cookie, chain=here.chain.current(), host_secret=here.host_secret, now=here.clock())
+
+
+def check_form() -> None:
+    """Every POST of a signed-in member carries the session's form secret.
+
+    Raises:
+        ForbiddenError: it is missing or another session's.
+    """
+    held = g.get("signed_in")
+    if held is not None and request.method == "POST" and request.form.get("csrf") != held.keys.form:
+        raise ForbiddenError
+
+
+def signed_in() -> SignedIn:
+    """Return the session of this request; the gate has made sure that there is one."""
+    return cast("SignedIn", g.signed_in)
+
+
+def actor() -> Actor:
+    """Return who acts."""
+    return signed_in().actor
+
+
+def server_secret() -> ServerSecret:
+    """Return the secret beside the database."""
+    return cast("ServerSecret", current_app.extensions[_HELD])
+
+
+def attach_secret(app: Flask, secret: ServerSecret) -> None:
+    """Hand the server secret to desk and audit, and to no other face."""
+    app.extensions[_HELD] = secret
+
+
+def set_cookie(response: Response, cookie: str) -> Response:
+    """Give the browser its half of the session; ends with the browser."""
+    config = deps().config
+    response.set_cookie(cookie_name(deps()), cookie, secure=not config.onion, httponly=True, samesite="Strict", path="/")
+    return response
+
+
+def drop_cookie(response: Response) -> Response:
+    """Take it back; the changed cookie also makes Back fetch again instead of showing a kept page."""
+    response.delete_cookie(cookie_name(deps()), secure=not deps().config.onion, httponly=True, samesite="Strict", path="/")
+    return response
+
+
+def cookie_name(made: Deps) -> str:
+    """Return the cookie's name: stock browsers refuse Secure on a plain onion origin."""
+    return ONION_NAME if made.config.onion else SECURE_NAME

@@ -1,0 +1,146 @@
+"""What the pages of desk and audit share: frame, door, refusals, language. One `Staff` object per face."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from flask import g, render_template, request, send_from_directory, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.utils import redirect
+
+from app.errors import SignInError
+from app.i18n.languages import direction
+from app.i18n.text import gettext as _
+from app.members import names, sessions
+from app.members.policy import Permission, may
+from app.members.sessions import SignedIn
+from app.reports.letters import count_handed
+from app.web.deps import deps
+from app.web.labels import roles_text
+from app.web.refusals import Refusal
+from app.web.sessions import actor, drop_cookie, server_secret, set_cookie, signed_in
+
+LANGUAGE_COOKIE: Final = "l"
+_TYPED: Final = ("message", "note", "gist", "summary", "translation")
+_STATIC: Final = Path(__file__).parent / "static"
+_MAX_PASSPHRASE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The door and the frame of one face."""
+
+    face: str
+    home: str
+
+    def render(self, template: str, **values: Any) -> str:
+        """Render a page in its frame."""
+        return render_template(template, **{**self._frame(), **values})
+
+    def show_door(self, *, locked: bool = False, error: str | None = None, name: str = "") -> str:
+        """Render the sign-in page."""
+        return self.render("staff/sign_in.html", locked=locked, error=error, v={"name": name}, me=None, nav=None)
+
+    def sign_in(self) -> tuple[SignedIn, str] | tuple[None, ResponseReturnValue]:
+        """Try name, passphrase and code; return the session and its cookie, or the page that says it failed."""
+        here, name = deps(), request.form.get("name", "")
+        try:
+            if len(request.form.get("passphrase", "")) > _MAX_PASSPHRASE:
+                raise SignInError
+            cookie, held = sessions.sign_in(
+                here.database,
+                name=name,
+                passphrase=request.form.get("passphrase", ""),
+                code=request.form.get("code", ""),
+                chain=here.chain.current(),
+                server_secret=server_secret(),
+                host_secret=here.host_secret,
+                now=here.clock(),
+            )
+        except SignInError:
+            text = _("Name, passphrase and code do not fit together. A code works once; wait for the next one and try again.")
+            return None, (self.show_door(error=text, name=name), 422)
+        return held, cookie
+
+    def welcome(self, cookie: str) -> ResponseReturnValue:
+        """Lead a member on who has just signed in."""
+        return set_cookie(redirect(url_for(self.home), 303), cookie)
+
+    def lock(self) -> ResponseReturnValue:
+        """End the session; the changed cookie makes Back fetch again."""
+        sessions.lock(deps().database, signed_in())
+        return drop_cookie(redirect(url_for(f"{self.face}.show_door"), 303))
+
+    def choose_language(self) -> ResponseReturnValue:
+        """Remember the language in this browser: two letters and nothing else."""
+        here = deps()
+        answer = redirect(url_for(f"{self.face}.show_door"), 303)
+        answer.set_cookie(
+            LANGUAGE_COOKIE,
+            here.languages.choose(request.form.get("l")),
+            secure=not here.config.onion,
+            httponly=True,
+            samesite="Strict",
+            path="/",
+        )
+        return answer
+
+    def show_refusal(self, refusal: Refusal, error: Exception) -> ResponseReturnValue:
+        """Answer a refusal: without a session with the door, else with what was typed and the way back."""
+        if isinstance(error, SignInError):
+            return self.show_door(locked=True), 401
+        typed = [request.form[name] for name in _TYPED if request.form.get(name)] if request.method == "POST" else []
+        back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
+        page = self.render(
+            "staff/refusal.html",
+            title=refusal.title,
+            text=refusal.text,
+            todo=refusal.todo,
+            kept="\n\n".join(typed) or None,
+            back=back,
+        )
+        return page, refusal.status
+
+    def _frame(self) -> dict[str, Any]:
+        here = deps()
+        values: dict[str, Any] = {
+            "lang": g.lang,
+            "dir": direction(g.lang),
+            "languages": here.languages.buttons(g.lang),
+            "demo": not here.config.production,
+            "sheet": url_for(f"{self.face}.style"),
+            "action": url_for(f"{self.face}.sign_in"),
+            "lock_url": url_for(f"{self.face}.lock"),
+            "language_url": url_for(f"{self.face}.choose_language"),
+            "brand": _("Audit") if self.face == "audit" else _("Desk"),
+            "csrf": "",
+            "me": None,
+            "nav": None,
+        }
+        if g.get("signed_in") is None:
+            return values
+        with here.database.read() as session:
+            handed = count_handed(session)
+            own = member_names(session)[actor().member_id]
+        values["csrf"] = signed_in().keys.form
+        values["me"] = {"name": own, "role": roles_text(actor().roles)}
+        if self.face == "desk" and may(actor().roles, Permission.VIEW_QUEUE):
+            values["nav"] = {"to_release": handed}
+        return values
+
+
+def style() -> ResponseReturnValue:
+    """Serve the one sheet."""
+    return send_from_directory(_STATIC, "d.css")
+
+
+def ready() -> ResponseReturnValue:
+    """Say whether the keyring verifies and the database answers; says nothing else."""
+    deps().chain.current()
+    return "ready\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def member_names(session: Session) -> dict[str, str]:
+    """Return member id → display name."""
+    return names.names_of(session, deps().config.root, server_secret())

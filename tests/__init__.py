@@ -1,0 +1,1 @@
+"""Tests: real SQLite files, real crypto, real browser."""
