@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PO := $(wildcard app/i18n/catalogues/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fix lock messages pictures clean
+.PHONY: help demo test check fix lock messages pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
