@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -132,7 +133,7 @@ class Browser:
         return self.page
 
     def post(self, url: str, data: Any, **options: Any) -> TestResponse:
-        self.page = self.client.post(url.split("#")[0], data=data, follow_redirects=True, **options)
+        self.page = self.client.post(url.split("#", maxsplit=1)[0], data=data, follow_redirects=True, **options)
         return self.page
 
     def forms(self) -> list[Form]:
@@ -145,7 +146,7 @@ class Browser:
                 return form
         raise AssertionError(f"no form {action} among {[form.action for form in self.forms()]}")
 
-    def press(self, action: str, button: tuple[str, str] | None = None, **typed: Any) -> TestResponse:
+    def press(self, action: str, button: tuple[str, str] | None = None, /, **typed: Any) -> TestResponse:
         """Fill a form of the present page and press one of its buttons."""
         form = self.form(action)
         return self.post(form.action, form.data(button, **typed))
@@ -255,3 +256,11 @@ def timur(app: Flask, instance: Instance) -> Member:
 @pytest.fixture
 def ruth(app: Flask, instance: Instance) -> Member:
     return Member(app, instance, "Ruth")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

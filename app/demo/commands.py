@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,7 +47,9 @@ def demo() -> None:
 @click.option("--folder", default=".demo", show_default=True, type=click.Path(path_type=Path))
 def serve(port: int, folder: Path) -> None:
     """Serve all faces on 127.0.0.1 and print who can sign in."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server never outlives us
     folder = folder.resolve()
+    _check_port(port)
     if not (folder / "ready.json").exists():
         _found(folder)
     notes = _notes(folder)
@@ -105,6 +108,15 @@ def _variables(folder: Path, notes: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise click.ClickException(f"port {port} is in use; try `make demo PORT={port + 1}`") from None
+
+
 def _start(port: int, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "wsgi:app"]
     environment = {**os.environ, **variables}  # noqa: TID251 - handed on, not read
@@ -115,7 +127,7 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         if server.poll() is not None:
-            raise click.ClickException(f"the server did not start; is port {port} in use? Try `make demo PORT=8001`")
+            raise click.ClickException("the server did not start; its own words are above")
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/desk/-/ready")

@@ -120,7 +120,7 @@ QUESTIONS: Final[dict[str, Any]] = {
 def choice_text(field: str, value: Any) -> str:
     """Return the words for a chosen answer, or for several."""
     words = CHOICES[field]
-    return ", ".join(str(words[item]) for item in (value if isinstance(value, list) else [value]))
+    return "; ".join(str(words[item]) for item in (value if isinstance(value, list) else [value]))
 
 
 def language_name(code: str) -> str:

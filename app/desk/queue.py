@@ -174,7 +174,7 @@ def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
     size = labels.SIZES[summary["size"]]
     return {
         **cells,
-        "title": opened.work.gist or (_("Not yet opened") if row.is_new else _("No gist yet")),
+        "title": opened.work.gist or (_("Not yet opened") if row.is_new and report.owner is None else _("No gist yet")),
         "opened": bool(opened.work.gist),
         "news": _news(row),
         "chips": chips(summary),
