@@ -14,11 +14,12 @@ from app.desk import letters, pages, queue, report
 from app.i18n.languages import CATALOGUES, Languages, direction
 from app.intake import views as intake
 from app.members.chain import ChainKeeper
+from app.members.policy import Permission
 from app.store import migrate
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
 from app.vault.keyring import ServerSecret
-from app.web import gate, headers, limits, refusals, sessions
+from app.web import gate, headers, limits, refusals, sessions, staff
 from app.web.deps import Deps, attach, deps
 from app.web.refusals import Refusal
 from app.web.staff import LANGUAGE_COOKIE
@@ -65,6 +66,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
     app.before_request(gate.check)
     if set(faces) & {"desk", "audit"}:
         app.before_request(sessions.check_form)
+        app.add_url_rule("/-/ready", "ready", gate.allow(Permission.SIGN_IN)(staff.ready), methods=["GET"])
     if "intake" in faces:
         app.register_blueprint(intake.bp)
         app.after_request(_pad_public)

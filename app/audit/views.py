@@ -25,7 +25,6 @@ STAFF: Final = Staff("audit", home="audit.show_log")
 PAGE: Final = 50
 
 bp.get("/d.css", endpoint="style")(allow(Permission.SIGN_IN)(staff.style))
-bp.get("/-/ready", endpoint="ready")(allow(Permission.SIGN_IN)(staff.ready))
 
 
 @bp.get("/")

@@ -130,7 +130,7 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
             raise click.ClickException("the server did not start; its own words are above")
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/desk/-/ready")
+            connection.request("GET", "/-/ready")
             if connection.getresponse().read() == b"ready\n":
                 return
         except OSError:

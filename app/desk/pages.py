@@ -18,7 +18,6 @@ STAFF: Final = Staff("desk", home="desk.show_queue")
 render = STAFF.render
 
 bp.get("/d.css", endpoint="style")(allow(Permission.SIGN_IN)(staff.style))
-bp.get("/-/ready", endpoint="ready")(allow(Permission.SIGN_IN)(staff.ready))
 
 
 @bp.get("/")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Final
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from app.vault.signing import SigningKeys
 IDLE_MINUTES: Final = 15
 ABSOLUTE_MINUTES: Final = 12 * 60
 _DUMMY_SALT = bytes(16)
+_STRETCHING = BoundedSemaphore(2)  # 64 MiB each: a flood of sign-ins waits instead of filling the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def sign_in(
     """
     with database.read() as session:
         member = session.scalars(select(Member).where(Member.lookup == server_secret.lookup(name))).one_or_none()
-    kek = server_secret.passphrase_key(passphrase, member.salt if member else _DUMMY_SALT)
+    with _STRETCHING:
+        kek = server_secret.passphrase_key(passphrase, member.salt if member else _DUMMY_SALT)
     if member is None or member.server_secret != server_secret.id:
         raise SignInError
     try:
