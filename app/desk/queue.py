@@ -79,19 +79,17 @@ def chips(summary: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
-def time_left(row: QueueRow) -> dict[str, Any] | None:
+def time_words(days_left: int, target: int) -> dict[str, Any]:
     """Return the time left in words, and the share of it that is used up."""
-    if row.days_left is None:
-        return None
-    used = min(_BAR, max(0, _BAR * (row.target - row.days_left) // row.target))
-    of = ngettext("of %(num)d day", "of %(num)d days", row.target)
-    if row.days_left < 0:
-        text = ngettext("%(num)d day over", "%(num)d days over", -row.days_left)
+    used = min(_BAR, max(0, _BAR * (target - days_left) // target))
+    if days_left < 0:
+        text = ngettext("%(num)d day over", "%(num)d days over", -days_left)
         return {"text": text, "kind": "over", "of": "", "share": _BAR}
-    if row.days_left == 0:
+    if days_left == 0:
         return {"text": _("due today"), "kind": "due", "of": "", "share": _BAR}
-    text = ngettext("%(num)d day left", "%(num)d days left", row.days_left)
-    return {"text": text, "kind": "due" if row.days_left <= _SOON < row.target else "", "of": of, "share": used}
+    text = ngettext("%(num)d day left", "%(num)d days left", days_left)
+    of = ngettext("of %(num)d day", "of %(num)d days", target)
+    return {"text": text, "kind": "due" if days_left <= _SOON < target else "", "of": of, "share": used}
 
 
 def state_words(row: QueueRow) -> dict[str, str]:
@@ -155,7 +153,7 @@ def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
         "id": UUID(str(report.id)),
         "ref": queue.ref_of(report.id),
         "week": report.week[-2:],
-        "left": time_left(row),
+        "left": None if row.days_left is None else time_words(row.days_left, row.target),
         "owner": names.get(report.owner) if report.owner else None,
         "state": state_words(row),
         "unread": row.unread > 0,

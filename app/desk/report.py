@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.desk import labels
 from app.desk.pages import bp, number, paragraphs, render
-from app.desk.queue import chips, time_left
+from app.desk.queue import chips, time_words
 from app.errors import BusyError, MalformedError, NoLeaseError, RefusedError
 from app.i18n.text import day_text, force_locale, ngettext
 from app.i18n.text import gettext as _
@@ -170,9 +170,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
     with here.database.read() as session:
         talk = triage.read_conversation(session, me, signed_in().keys.id, report_id, now=here.clock())
         written = letters.letters_of(session, me, talk.opened)
-        rows = queue.read_queue(session, me, now=here.clock())
         names = member_names(session)
-    row = next((row for row in rows if row.report.id == report_id), None)
     report, summary, work = talk.opened.report, talk.opened.summary, talk.opened.work
     state, kind = labels.STATES[report.state]
     language = summary["language"]
@@ -187,7 +185,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "version": report.version,
             "title": work.gist or _("No gist yet"),
             "chips": chips(summary),
-            "left": time_left(row) if row else None,
+            "left": time_words(*queue.time_left(talk.opened, here.clock())),
             "week": report.week[-2:],
             "language": labels.language_name(language),
             "lang": language,
@@ -207,11 +205,11 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "notes": [{"by": names.get(note["by"], ""), "when": day_text(note["day"]), "text": note["text"]} for note in work.notes],
             "openings": [
                 {
-                    "name": names.get(record["actor"], ""),
-                    "role": roles_text(record["role"].split(",")),
-                    "when": day_text(record["day"]),
+                    "name": names.get(member, ""),
+                    "role": roles_text(_roles_of(member)),
+                    "when": day_text(day),
                 }
-                for record in talk.openings
+                for member, day in talk.openings
             ],
             "news": ngettext("%(num)d message from the source.", "%(num)d messages from the source.", talk.new_items)
             if talk.new_items
@@ -221,6 +219,11 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "damaged": talk.damaged_additions > 0,
         },
     )
+
+
+def _roles_of(member_id: str) -> frozenset[str]:
+    member = actor().chain.newest.members.get(member_id)
+    return member.roles if member else frozenset()
 
 
 def _neutral_text(language: str) -> str:

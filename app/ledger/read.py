@@ -1,6 +1,5 @@
 """Read entries back: by place, by row version, by the team or by an auditor."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -81,20 +80,6 @@ def open_as_auditor(session: Session, actor: Actor, entry: LedgerEntry) -> Opene
             key = keyring.open_batch_key(batch.sealed, audit, root=actor.root, batch_id=batch_id)
             return _open(actor, entry, wrap, key)
     raise SealError
-
-
-def entries_about(session: Session, actor: Actor, record: str, kinds: frozenset[str]) -> Iterator[OpenedEntry]:
-    """Yield the entries about one record, newest first; entries that do not open are passed over.
-
-    What a record's openings are is inside sealed entries, so this reads them all; the linking of reports will bring an index.
-    """
-    for entry in session.scalars(select(LedgerEntry).order_by(LedgerEntry.index.desc())):
-        try:
-            opened = open_as_team(session, actor, entry)
-        except SealError:
-            continue
-        if opened.record["object"] == record and opened.record["kind"] in kinds:
-            yield opened
 
 
 def _by_version(session: Session, actor: Actor, record: str, version: int) -> LedgerEntry | None:

@@ -25,7 +25,8 @@ from app.vault.encoding import Context, from_jcs, to_jcs
 QUEUE: Final = "queue"
 LEASE_MINUTES: Final = 60
 TARGET_DAYS: Final = {"now": 1, "soon": 3, "urgent": 3, "other": 14}
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letter that reads as another
+_KEPT: Final = 700  # what fits; a longer conversation shows its oldest parts as new again
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letter that reads as another
 
 
 class View(StrEnum):
@@ -49,12 +50,20 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What one member has seen of a conversation: before the last news, by now, and the day of the last opening."""
+
+    before: frozenset[str] = frozenset()
+    now: frozenset[str] = frozenset()
+    opened: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueRow:
     """One conversation in the queue."""
 
     report: Report
     opened: Opened | None
-    items: int
     unread: int
     is_new: bool
     days_left: int | None
@@ -124,52 +133,65 @@ def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueR
     return [row for row in rows if tests[view](row)]
 
 
-def read_seen(session: Session, actor: Actor, report_id: UUID) -> tuple[set[str], set[str]]:
-    """Return (ids seen before the last opening, ids seen by now) of one conversation by this member."""
+def read_seen(session: Session, actor: Actor, report_id: UUID) -> Mark:
+    """Return what this member has seen of one conversation."""
     row = session.get(Seen, (report_id, actor.member_id))
-    return _open_seen(actor, row) if row else (set(), set())
+    return _open_mark(actor, row) if row else Mark()
 
 
-def mark_seen(session: Session, actor: Actor, report_id: UUID, items: set[str]) -> None:
-    """Note what this member has now seen; a second look at the same things changes nothing."""
-    row = session.get(Seen, (report_id, actor.member_id))
-    before = _open_seen(actor, row)[1] if row else set()
-    if row is not None and before >= items:
-        return
-    value = to_jcs({"v": 1, "before": sorted(before)[-_KEPT:], "now": sorted(items)[-_KEPT:]})
+def read_openings(session: Session, actor: Actor, report_id: UUID) -> list[tuple[str, str]]:
+    """Return (member id, day of the last opening) of everybody who opened a report; the ledger holds every opening."""
+    rows = session.scalars(select(Seen).where(Seen.report_id == report_id))
+    marks = [(row.member_id, _open_mark(actor, row).opened) for row in rows]
+    return sorted(((member, day) for member, day in marks if day), key=lambda item: item[1], reverse=True)
+
+
+def mark_seen(session: Session, actor: Actor, report_id: UUID, items: frozenset[str], *, day: str) -> None:
+    """Note what this member has now seen, and on which day; a second look at the same things keeps what was new."""
+    mark = read_seen(session, actor, report_id)
+    before = mark.before if mark.now >= items else mark.now
+    value = {"v": 1, "before": sorted(before)[-_KEPT:], "now": sorted(items)[-_KEPT:], "opened": day}
     team = actor.team
     context = Context(actor.root, "seen", str(report_id), actor.member_id, 0, team.epoch)
-    sealed = envelope.seal(padding.pad(value, padding.WORK), team.wrap_key, context)
+    sealed = envelope.seal(padding.pad(to_jcs(value), padding.WORK), team.wrap_key, context)
     session.merge(Seen(report_id=report_id, member_id=actor.member_id, sealed=sealed))
 
 
-_KEPT = 700  # what fits; a longer conversation shows its oldest parts as new again
+def time_left(opened: Opened, now: datetime) -> tuple[int, int]:
+    """Return (days left, days meant) for a report; the target depends on danger and urgency."""
+    danger, urgent = opened.summary["danger"], opened.report.state is ReportState.URGENT
+    target = TARGET_DAYS["now" if danger == "now" else "urgent" if urgent else "soon" if danger == "soon" else "other"]
+    return target - days_between(opened.summary["day"], now), target
 
 
-def _all_seen(session: Session, actor: Actor) -> dict[UUID, set[str]]:
+def _all_seen(session: Session, actor: Actor) -> dict[UUID, frozenset[str]]:
     rows = session.scalars(select(Seen).where(Seen.member_id == actor.member_id))
-    return {row.report_id: _open_seen(actor, row)[1] for row in rows}
+    return {row.report_id: _open_mark(actor, row).now for row in rows}
 
 
-def _open_seen(actor: Actor, row: Seen) -> tuple[set[str], set[str]]:
-    epoch = envelope.epoch_of(row.sealed)
-    context = Context(actor.root, "seen", str(row.report_id), row.member_id, 0, epoch)
+def _open_mark(actor: Actor, row: Seen) -> Mark:
     try:
+        epoch = envelope.epoch_of(row.sealed)
+        context = Context(actor.root, "seen", str(row.report_id), row.member_id, 0, epoch)
         raw = envelope.unseal(row.sealed, actor.keys.team_epoch(epoch).wrap_key, context)
         value = from_jcs(padding.unpad(raw, padding.WORK))
-        return set(value["before"]), set(value["now"])
+        return Mark(frozenset(value["before"]), frozenset(value["now"]), value["opened"])
     except (SealError, MalformedError, KeyError):
-        return set(), set()  # a damaged mark shows everything as new: nothing is hidden by it
+        return Mark()  # a damaged mark shows everything as new: nothing is hidden by it
 
 
-def _row(report: Report, opened: Opened | None, threads: dict[str, list[UUID]], seen: dict[UUID, set[str]], now: datetime) -> QueueRow:
+def _row(
+    report: Report,
+    opened: Opened | None,
+    threads: dict[str, list[UUID]],
+    seen: dict[UUID, frozenset[str]],
+    now: datetime,
+) -> QueueRow:
     if opened is None:
-        return QueueRow(report, None, 0, 0, is_new=False, days_left=None, target=0, group=Group.DAMAGED)
+        return QueueRow(report, None, 0, is_new=False, days_left=None, target=0, group=Group.DAMAGED)
     items = {str(item) for item in threads[opened.summary["thread"]]}
-    mine = seen.get(report.id, set())
-    danger = opened.summary["danger"]
-    urgent = report.state is ReportState.URGENT
-    target = TARGET_DAYS["now" if danger == "now" else "urgent" if urgent else "soon" if danger == "soon" else "other"]
-    left = target - days_between(opened.summary["day"], now)
-    group = Group.URGENT if urgent or danger == "now" else Group.LATE if left < 0 else Group.IN_TIME
-    return QueueRow(report, opened, len(items), len(items - mine), is_new=not mine, days_left=left, target=target, group=group)
+    mine = seen.get(report.id, frozenset())
+    left, target = time_left(opened, now)
+    is_urgent = report.state is ReportState.URGENT or opened.summary["danger"] == "now"
+    group = Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME
+    return QueueRow(report, opened, len(items - mine), is_new=not mine, days_left=left, target=target, group=group)

@@ -1,6 +1,6 @@
 """Triage: open, claim, mark, describe, note. Each is an entry in the transaction that makes the change."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SealError, TakenError, UnknownError
 from app.ledger.append import Actor, RowVersion, append
-from app.ledger.read import check_row, entries_about
+from app.ledger.read import check_row
 from app.reports.calendar import day_of
-from app.reports.queue import grant_lease, has_lease, mark_seen, read_seen
+from app.reports.queue import grant_lease, has_lease, mark_seen, read_openings, read_seen
 from app.reports.records import Opened, name_of, open_body, open_reports, save_report
 from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
@@ -45,7 +45,7 @@ class Conversation:
     additions: tuple[Item, ...]
     damaged_additions: int
     new_items: int
-    openings: tuple[dict[str, Any], ...] = field(default=())
+    openings: tuple[tuple[str, str], ...]
 
 
 def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> None:
@@ -56,13 +56,11 @@ def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UU
         DamagedError: it does not match its seal or its entry; nothing is shown.
     """
     opened = _opened(session, actor, report_id)
-    items = {str(item.report.id) for item in _thread(session, actor, opened)}
+    items = frozenset(str(item.report.id) for item in _thread(session, actor, opened))
+    mark_seen(session, actor, report_id, items, day=day_of(now))
     if not has_lease(session, session_id, name_of(report_id), now):
         grant_lease(session, session_id, name_of(report_id), now)
-        mark_seen(session, actor, report_id, items)
         append(session, actor, "report.opened", now=now, about=name_of(report_id))
-    else:
-        mark_seen(session, actor, report_id, items)
 
 
 def read_conversation(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Conversation:
@@ -74,7 +72,7 @@ def read_conversation(session: Session, actor: Actor, session_id: bytes, report_
         DamagedError: it does not match its seal or its entry.
     """
     opened = leased(session, actor, session_id, report_id, now=now)
-    before, _ = read_seen(session, actor, report_id)
+    before = read_seen(session, actor, report_id).before
     additions, damaged = [], 0
     for item in _thread(session, actor, opened):
         if item.report.id == report_id:
@@ -85,13 +83,12 @@ def read_conversation(session: Session, actor: Actor, session_id: bytes, report_
         except (SealError, DamagedError):
             damaged += 1
     additions.sort(key=lambda item: (item.body.day, item.report_id.hex))
-    openings = [entry.record for entry in entries_about(session, actor, name_of(report_id), frozenset({"report.opened"}))]
     new = sum(item.is_new for item in additions) if before else 0
     try:
         body = open_body(actor, opened)
     except SealError:
         raise DamagedError from None
-    return Conversation(opened, body, tuple(additions), damaged, new, tuple(openings))
+    return Conversation(opened, body, tuple(additions), damaged, new, tuple(read_openings(session, actor, report_id)))
 
 
 def leased(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Opened:
