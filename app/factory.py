@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 
@@ -15,6 +16,7 @@ from app.i18n.languages import CATALOGUES, Languages, direction
 from app.intake import views as intake
 from app.members.chain import ChainKeeper
 from app.members.policy import Permission
+from app.reports.receive import sweep_marks
 from app.store import migrate
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
@@ -30,6 +32,13 @@ _STAFF: Final = ("/desk", "/audit")
 _DESK_VIEWS: Final = (letters, queue, report)  # importing them hangs their views on the blueprint
 
 
+class _QuietFlask(Flask):
+    """Flask without its own words about an error: a path or a traceback may hold a person's words."""
+
+    def log_exception(self, _error: Any) -> None:
+        """Log nothing; `app.web.refusals` logs class and code line."""
+
+
 def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = None) -> Flask:
     """Build the application of one or more faces.
 
@@ -42,7 +51,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         ConfigError: the combination is unsafe, or the database has another schema.
     """
     _check(config, faces)
-    app = Flask("app", static_folder=None, template_folder="web/templates")
+    app = _QuietFlask("app", static_folder=None, template_folder="web/templates")
     app.url_map.strict_slashes = True
     limits.set_limits(app, config.hosts)
     database = Database(config.database)
@@ -57,6 +66,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         languages=Languages(only_reviewed=config.production),
         host_secret=secrets.token_bytes(32),
     )
+    database.close()  # workers forked from here open connections of their own
     attach(app, made)
     Babel(app, default_translation_directories=str(CATALOGUES), locale_selector=lambda: g.get("lang", "en"))
     app.before_request(_choose_language)
@@ -68,6 +78,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         app.before_request(sessions.check_form)
         app.add_url_rule("/-/ready", "ready", gate.allow(Permission.SIGN_IN)(staff.ready), methods=["GET"])
     if "intake" in faces:
+        sweep_marks(database, made.hourly_keys, made.hour)
         app.register_blueprint(intake.bp)
         app.after_request(_pad_public)
     if "desk" in faces:
@@ -108,15 +119,18 @@ def _pad_public(response: Response) -> Response:
 
 
 def _show_refusal(refusal: Refusal, error: Exception) -> ResponseReturnValue:
-    if request.path.startswith(_STAFF):
-        door = audit.STAFF if request.path.startswith("/audit") else pages.STAFF
-        return door.show_refusal(refusal, error)
+    served = current_app.blueprints
+    for staff_face in (pages.STAFF, audit.STAFF):
+        is_its_path = request.path.startswith(f"/{staff_face.face}") or "intake" not in served
+        if staff_face.face in served and is_its_path:
+            return staff_face.show_refusal(refusal, error)
     lang = g.get("lang", "en")
     page = render_template(
         "intake/refusal.html",
         title=refusal.title,
         text=refusal.text,
         todo=refusal.todo,
+        kept=request.form.get("text") if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
         lang=lang,
         dir=direction(lang),
         demo=not deps().config.production,

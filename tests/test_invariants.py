@@ -413,3 +413,43 @@ def test_state_file_holds_public_things_only(instance: Instance) -> None:
 
     assert set(json.loads(state.read_bytes())) == {"manifests", "signatures"}
     assert state.stat().st_mode & 0o077 == 0
+
+
+def test_a_report_cannot_be_hidden_by_sql(instance: Instance, app: Flask, nigora: Browser) -> None:
+    """A state, an owner or a version set by hand is noticed in the queue itself."""
+    Source(app).write("words")
+    nigora.sign_in()
+    for change in ("state = 'added'", "state = 'waiting'", "owner = 'somebody'", "version = 7"):
+        connection = sqlite3.connect(instance.path)
+        before = connection.execute("SELECT state, owner, version FROM report").fetchone()
+        connection.execute(f"UPDATE report SET {change}")  # noqa: S608 - our own words
+        connection.commit()
+
+        assert "Damaged: does not open" in nigora.get("/desk/queue").text
+
+        connection.execute("UPDATE report SET state = ?, owner = ?, version = ?", before)
+        connection.commit()
+    assert "Damaged" not in nigora.get("/desk/queue").text
+
+
+def test_two_replies_to_one_mailbox_have_nothing_in_common(instance: Instance, app: Flask) -> None:
+    """No row says that two replies belong to one conversation."""
+    source, nigora, ruth = Source(app), Browser(app, instance, "Nigora"), Browser(app, instance, "Ruth")
+    source.write("words", reply="yes")
+    nigora.sign_in()
+    ruth.sign_in()
+    nigora.open_first()
+    nigora.press("/claim")
+    for text in ("first", "second"):
+        nigora.press("/messages", message=text)
+        ruth.get("/desk/messages")
+        ruth.press("/release")
+        nigora.get(nigora.report_url)
+
+    rows = sqlite3.connect(instance.path).execute("SELECT address, sealed FROM reply").fetchall()
+    assert len(rows) == 2
+    (one, first), (two, second) = rows
+    assert not set(windows(one)) & set(windows(two))
+    assert first[:18] == second[:18]
+    assert first[6:14] == bytes(8)
+    assert not {first[at : at + 8] for at in range(18, len(first) - 8)} & {second[at : at + 8] for at in range(18, len(second) - 8)}

@@ -35,6 +35,7 @@ PEOPLE: Final = (
 )
 ORIGIN: Final = "demo.example/log"
 _START_SECONDS: Final = 30
+_FILES: Final = ("paivand.db", "paivand.db-wal", "paivand.db-shm", "server.secret", "intake.state", "ready.part")
 
 
 @click.group()
@@ -85,8 +86,8 @@ def code(name: str, folder: Path) -> None:
 
 def _found(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in folder.iterdir():  # a founding that was cut half-way
-        old.unlink()
+    for name in _FILES:  # a founding that was cut half-way
+        (folder / name).unlink(missing_ok=True)
     secret = secrets.token_bytes(32)
     write_secret(folder / "server.secret", secret)
     database = Database(f"sqlite:///{folder / 'paivand.db'}")

@@ -12,15 +12,18 @@ from app.members.policy import Permission
 from app.reports import letters, queue
 from app.web.deps import deps
 from app.web.gate import allow
-from app.web.sessions import actor
+from app.web.sessions import actor, signed_in
 from app.web.staff import member_names
 
 
 @bp.get("/messages")
 @allow(Permission.RELEASE)
 def show_messages() -> ResponseReturnValue:
-    """Show what waits for a second person."""
-    with deps().database.read() as session:
+    """Show what waits for a second person; who may look at the queue now may look at this, under the same entry."""
+    here = deps()
+    with here.database.read() as session:
+        if not queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock()):
+            return redirect(url_for("desk.show_queue"), 303)
         waiting, damaged = letters.list_handed(session, actor())
         names = member_names(session)
     rows = [

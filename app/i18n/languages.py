@@ -1,4 +1,4 @@
-"""Which languages exist, how they are written, and whether a native speaker has signed them off (architecture §5, ruling 15)."""
+"""Which languages exist, how they are written, and whether a native speaker has signed them off."""
 
 import tomllib
 from dataclasses import dataclass

@@ -1,13 +1,14 @@
-"""The source's pages. All that hold input or answers are answers to a POST at one bland address (measured: M13)."""
+"""The source's pages. All that hold input or answers are answers to a POST at one bland address (threat model, M13)."""
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response, g, redirect, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 
-from app.errors import BusyError, MalformedError, MistypedError
+from app.errors import BusyError, MalformedError, ManifestError, MistypedError
 from app.i18n.languages import direction
 from app.i18n.text import gettext as _
 from app.intake.consent import consent
@@ -16,7 +17,7 @@ from app.intake.words import notice_old, notice_strange, problem
 from app.members.policy import Permission
 from app.reports import answers, calendar
 from app.reports.inbox import read_inbox
-from app.reports.receive import Sending, receive_addition, receive_first
+from app.reports.receive import Sending, receive_addition, receive_first, sweep_marks
 from app.vault import receipt
 from app.web.deps import deps
 from app.web.gate import allow
@@ -48,6 +49,8 @@ def change_language() -> ResponseReturnValue:
 @allow(Permission.PUBLIC)
 def take_form() -> ResponseReturnValue:
     """Do what the pressed button says."""
+    with suppress(BusyError):
+        sweep_marks(deps().database, deps().hourly_keys, deps().hour)
     match request.form.get("do") or request.form.get("go"):
         case "send":
             return _send()
@@ -74,7 +77,7 @@ def begin_again() -> ResponseReturnValue:
 @bp.get("/x")
 @allow(Permission.PUBLIC)
 def leave() -> ResponseReturnValue:
-    """Leave at once: to another site, with the browser asked to forget and a changed throw-away cookie (M13)."""
+    """Leave at once: to another site, with the browser asked to forget and a changed throw-away cookie (threat model, M13)."""
     answer = redirect(deps().config.leave, 303)
     answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
     answer.set_cookie("__Host-x", secrets.token_urlsafe(8), max_age=1, secure=True, httponly=True, samesite="Strict", path="/")
@@ -110,7 +113,7 @@ def _send() -> ResponseReturnValue:
         shown = receive_first(here.database, here.hourly_keys, here.chain.current(), secret, sending)
     except MalformedError:
         return _show_write(typed, faults={"text": "long"}, status=422)
-    except BusyError:
+    except (BusyError, ManifestError):
         return _show_write(typed, notice=_("It could not be stored just now. Please press Send again."), status=503)
     return _show_receipt(shown, in_danger=collected.get("danger") == "now")
 
@@ -180,7 +183,7 @@ def _add() -> ResponseReturnValue:
     sending = Sending("mailbox-1", g.lang, None, answers.collect(typed), here.clock(), here.hour)
     try:
         receive_addition(here.database, here.hourly_keys, here.chain.current(), secret, sending)
-    except BusyError:
+    except (BusyError, ManifestError):
         busy = _("It could not be stored just now. Please press Send again.")
         return _show_inbox(secret, typed, notice=busy, status=503)
     return _show_inbox(secret, {}, sent=True, status=201)

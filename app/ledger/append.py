@@ -1,4 +1,4 @@
-"""Append one entry, in the transaction of the decision it records: no entry, no decision (architecture §6, invariant 5)."""
+"""Append one entry, in the transaction of the decision it records: no entry, no decision."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

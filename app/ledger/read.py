@@ -1,6 +1,8 @@
 """Read entries back: by place, by row version, by the team or by an auditor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +13,8 @@ from app.store.keys import KeyWrap
 from app.store.ledger import LedgerEntry, LedgerHead
 from app.vault import entries, envelope, keyring, manifest
 from app.vault.entries import OpenedEntry
+
+_MANY: Final = 400  # values in one query; SQLite takes at least 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,28 @@ def check_row(session: Session, actor: Actor, row: RowVersion) -> None:
         raise DamagedError
 
 
+def find_changed(session: Session, actor: Actor, rows: Sequence[RowVersion]) -> set[str]:
+    """Return the records whose stored row is not what the ledger says, checked many at once for a list.
+
+    The signature of each entry is left to the opening of the record: whoever can seal an entry holds the team secret.
+    """
+    tags = {(row.record, version): _tags(actor, row.record, version) for row in rows for version in (row.version, row.version + 1)}
+    found = _by_tags(session, [tag for many in tags.values() for tag in many])
+    wraps = _team_wraps(session, [entry.index for entry in found.values()])
+    changed = set()
+    for row in rows:
+        entry = next((found[tag] for tag in tags[row.record, row.version] if tag in found), None)
+        newer = any(tag in found for tag in tags[row.record, row.version + 1])
+        wrap = wraps.get(f"ledger:{entry.index}") if entry else None
+        try:
+            record = _unseal(actor, entry, wrap, actor.keys.team_epoch(wrap.epoch).wrap_key).record if entry and wrap else {}
+        except SealError:
+            record = {}
+        if newer or (record.get("object"), record.get("version"), record.get("digest")) != (row.record, row.version, row.digest):
+            changed.add(row.record)
+    return changed
+
+
 def open_as_team(session: Session, actor: Actor, entry: LedgerEntry) -> OpenedEntry:
     """Open an entry with the team's secret.
 
@@ -83,11 +109,40 @@ def open_as_auditor(session: Session, actor: Actor, entry: LedgerEntry) -> Opene
 
 
 def _by_version(session: Session, actor: Actor, record: str, version: int) -> LedgerEntry | None:
-    tags = [entries.tag_of(secret.tag_key, record, version) for secret in actor.keys.team]
-    return session.scalars(select(LedgerEntry).where(LedgerEntry.tag.in_(tags))).first()
+    return session.scalars(select(LedgerEntry).where(LedgerEntry.tag.in_(_tags(actor, record, version)))).first()
+
+
+def _tags(actor: Actor, record: str, version: int) -> list[bytes]:
+    return [entries.tag_of(secret.tag_key, record, version) for secret in actor.keys.team]
+
+
+def _by_tags(session: Session, tags: list[bytes]) -> dict[bytes, LedgerEntry]:
+    found: dict[bytes, LedgerEntry] = {}
+    for at in range(0, len(tags), _MANY):
+        query = select(LedgerEntry).where(LedgerEntry.tag.in_(tags[at : at + _MANY]))
+        found.update({entry.tag: entry for entry in session.scalars(query)})
+    return found
+
+
+def _team_wraps(session: Session, indexes: list[int]) -> dict[str, KeyWrap]:
+    found: dict[str, KeyWrap] = {}
+    for at in range(0, len(indexes), _MANY):
+        names = [f"ledger:{index}" for index in indexes[at : at + _MANY]]
+        query = select(KeyWrap).where(KeyWrap.record.in_(names), KeyWrap.recipient == manifest.TEAM)
+        found.update({wrap.record: wrap for wrap in session.scalars(query)})
+    return found
 
 
 def _open(actor: Actor, entry: LedgerEntry, wrap: KeyWrap, wrapping: bytes) -> OpenedEntry:
+    opened, chain = _unseal(actor, entry, wrap, wrapping), actor.chain
+    in_force = next((item for item in chain.manifests if item.digest == opened.manifest), None)
+    signer = in_force.members.get(opened.record["actor"]) if in_force else None
+    if signer is None or not opened.is_signed_by(signer.sign, root=chain.root, origin=chain.newest.origin):
+        raise SealError
+    return opened
+
+
+def _unseal(actor: Actor, entry: LedgerEntry, wrap: KeyWrap, wrapping: bytes) -> OpenedEntry:
     key = keyring.unwrap_key(
         wrap.sealed,
         wrapping,
@@ -97,10 +152,5 @@ def _open(actor: Actor, entry: LedgerEntry, wrap: KeyWrap, wrapping: bytes) -> O
         version=wrap.version,
         epoch=wrap.epoch,
     )
-    opened = entries.open_entry(entry.sealed, entry.leaf, key, root=actor.root, index=entry.index, epoch=envelope.epoch_of(entry.sealed))
-    chain = actor.chain
-    in_force = next((item for item in chain.manifests if item.digest == opened.manifest), None)
-    signer = in_force.members.get(opened.record["actor"]) if in_force else None
-    if signer is None or not opened.is_signed_by(signer.sign, root=chain.root, origin=chain.newest.origin):
-        raise SealError
-    return opened
+    epoch = envelope.epoch_of(entry.sealed)
+    return entries.open_entry(entry.sealed, entry.leaf, key, root=actor.root, index=entry.index, epoch=epoch)

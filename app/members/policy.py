@@ -39,7 +39,7 @@ SECRETS: Final[dict[str, frozenset[str]]] = {
     "admin": frozenset(),
     "lead": frozenset({TEAM}),
     "caseworker": frozenset({TEAM}),
-    "protection": frozenset(),  # per-record wraps only (vault review, 17)
+    "protection": frozenset(),  # will hold the keys of single records only
     "auditor": frozenset({AUDIT}),
 }
 

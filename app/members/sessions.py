@@ -1,4 +1,4 @@
-"""Sign in, stay signed in, lock: the unlocked keys lie in a row that only the cookie's holder can open (architecture §4)."""
+"""Sign in, stay signed in, lock: the unlocked keys lie in a row that only the cookie's holder can open (docs/adr/0007)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,7 @@
-"""Admit waiting reports: the first entitled desk session takes them in, in bounded batches (architecture §5, ruling 2)."""
+"""Admit waiting reports: the first entitled desk session takes them in, in bounded batches (docs/adr/0003)."""
 
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,7 +14,7 @@ from app.reports.records import (
     Work,
     damaged_version,
     name_of,
-    open_reports,
+    open_all,
     save_report,
     seal_summary,
     wrap_bundle,
@@ -32,7 +31,7 @@ _SIZES: Final = ((4096 + envelope.OVERHEAD, "s"), (16384 + envelope.OVERHEAD, "m
 
 def count_waiting(session: Session) -> int:
     """Count reports that nobody has taken in yet."""
-    query = select(func.count()).select_from(Report).where(Report.state == ReportState.WAITING)
+    query = select(func.count()).select_from(Report).where(Report.version == 0)
     return session.scalar(query) or 0
 
 
@@ -47,11 +46,11 @@ def admit_waiting(session: Session, actor: Actor, *, now: datetime, limit: int =
         now: aware UTC time.
         limit: reports in this batch.
     """
-    waiting = list(session.scalars(select(Report).where(Report.state == ReportState.WAITING).limit(limit)))
+    waiting = list(session.scalars(select(Report).where(Report.version == 0).limit(limit)))
     opened = [(report, *_try_open(session, actor, report)) for report in waiting]
     # first texts before additions, so that an addition finds the conversation it belongs to
     opened.sort(key=lambda item: item[2].kind != "first" if item[2] else True)
-    threads = _known_threads(session, actor) if waiting else set()
+    threads = {item.summary["thread"] for item in open_all(session, actor)} if waiting else set()
     for report, padded, body in opened:
         if padded is None or body is None or not _is_new(session, body):
             _set_aside(session, actor, report, now)
@@ -120,13 +119,3 @@ def _set_aside(session: Session, actor: Actor, report: Report, now: datetime) ->
     report.version += 1
     session.flush()
     append(session, actor, "report.damaged", now=now, row=damaged_version(report))
-
-
-def _known_threads(session: Session, actor: Actor) -> set[str]:
-    known: set[str] = set()
-    admitted = select(Report).where(Report.state.not_in([ReportState.WAITING, ReportState.DAMAGED]))
-    opened: dict[UUID, Any] = open_reports(session, actor, list(session.scalars(admitted)))
-    for item in opened.values():
-        if item is not None:
-            known.add(item.summary["thread"])
-    return known

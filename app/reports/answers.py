@@ -1,4 +1,4 @@
-"""What a source may answer: fields, choices and limits, as data (domain: every question but the text may stay empty)."""
+"""What a source may answer: fields, choices and limits, as data; every question but the text may stay empty."""
 
 from collections.abc import Mapping
 from typing import Any, Final

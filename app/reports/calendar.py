@@ -1,4 +1,4 @@
-"""Weeks in clear, days inside seals (architecture §5, ruling 1)."""
+"""Weeks in clear, days inside seals (threat model, T3)."""
 
 from datetime import date, datetime
 

@@ -1,4 +1,4 @@
-"""Letters to a source: one member writes, another releases; only then does the mailbox hold it (architecture §5, ruling 9)."""
+"""Letters to a source: one member writes, another releases; only then does the mailbox hold it (docs/adr/0006)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ NEUTRAL: Final = "neutral"
 
 
 class MayWrite(StrEnum):
-    """What the source's answer to "May we write to you?" allows now (ruling 16: no answer allows one neutral message)."""
+    """What the source's answer to "May we write to you?" allows now; no answer allows one neutral message."""
 
     YES = "yes"
     NEUTRAL = "neutral"

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import MalformedError, SealError
 from app.ledger.append import Actor, append
+from app.ledger.read import find_changed
 from app.members.sessions import minutes
 from app.reports.admit import admit_waiting
 from app.reports.calendar import days_between
@@ -99,15 +100,23 @@ def grant_lease(session: Session, session_id: bytes, record: str, now: datetime)
 
 def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRow]:
     """Return every open conversation, sorted: urgent, then in time, late, damaged; unread first, then least time left."""
-    reports = list(session.scalars(select(Report).where(Report.state != ReportState.WAITING)))
+    reports = list(session.scalars(select(Report).where(Report.version > 0)))
     opened = open_reports(session, actor, reports)
+    changed = find_changed(session, actor, [item.row for item in opened.values() if item is not None])
+    for report_id, item in opened.items():
+        if item is not None and item.row.record in changed:
+            opened[report_id] = None  # a state set by hand must not hide a report
     threads: dict[str, list[UUID]] = defaultdict(list)
     for report in reports:
         item = opened[report.id]
         if item is not None:
             threads[item.summary["thread"]].append(report.id)
     seen = _all_seen(session, actor)
-    rows = [_row(report, opened[report.id], threads, seen, now) for report in reports if report.state != ReportState.ADDED]
+    rows = [
+        _row(report, opened[report.id], threads, seen, now)
+        for report in reports
+        if report.state != ReportState.ADDED or not opened[report.id]
+    ]
     order = list(Group)
     return sorted(
         rows,

@@ -1,4 +1,4 @@
-"""Receive: what the intake does. It holds public keys only; what it has sealed it cannot open (invariant 2)."""
+"""Receive: what the intake does. It holds public keys only; what it has sealed it cannot open."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +40,7 @@ class Sending:
 
 
 def receive_first(database: Database, keys: HourlyKeys, chain: Chain, secret: bytes, sending: Sending) -> bytes:
-    """Store a report once, however often it is sent (architecture §5, ruling 9).
+    """Store a report once, however often it is sent (docs/adr/0004).
 
     Args:
         database: the store.
@@ -100,8 +100,19 @@ def receive_addition(database: Database, keys: HourlyKeys, chain: Chain, secret:
         return
 
 
+def sweep_marks(database: Database, keys: HourlyKeys, hour: int) -> None:
+    """Delete marks whose hourly key is gone, once an hour and process; after a restart that is all of them.
+
+    Raises:
+        BusyError: not now; the next call tries again.
+    """
+    if keys.swept != hour:
+        with database.write() as session:
+            _sweep(session, keys, hour)
+        keys.swept = hour
+
+
 def _sweep(session: Session, keys: HourlyKeys, hour: int) -> None:
-    """Delete marks whose hourly key is gone; after a restart that is all of them."""
     keys.current(hour)
     session.execute(delete(Dedupe).where(Dedupe.key_id.not_in(keys.live_ids(hour))))
 

@@ -76,6 +76,12 @@ def open_reports(session: Session, actor: Actor, reports: Sequence[Report]) -> d
     return opened
 
 
+def open_all(session: Session, actor: Actor) -> list[Opened]:
+    """Open every admitted report that is not damaged."""
+    found = open_reports(session, actor, list(session.scalars(select(Report).where(Report.version > 0))))
+    return [item for item in found.values() if item is not None]
+
+
 def open_body(actor: Actor, opened: Opened) -> ReportBody:
     """Open what the source wrote.
 

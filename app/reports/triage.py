@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SealError, TakenError, UnknownError
@@ -13,7 +12,7 @@ from app.ledger.append import Actor, RowVersion, append
 from app.ledger.read import check_row
 from app.reports.calendar import day_of
 from app.reports.queue import grant_lease, has_lease, mark_seen, read_openings, read_seen
-from app.reports.records import Opened, name_of, open_body, open_reports, save_report
+from app.reports.records import Opened, name_of, open_all, open_body, open_reports, save_report
 from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
 
@@ -218,13 +217,6 @@ def save_work(session: Session, actor: Actor, opened: Opened) -> RowVersion:
     return save_report(session, actor, opened.report, opened.work, opened.body_key)
 
 
-def all_opened(session: Session, actor: Actor) -> list[Opened]:
-    """Return every admitted, undamaged report."""
-    admitted = select(Report).where(Report.state.not_in([ReportState.WAITING, ReportState.DAMAGED]))
-    found = open_reports(session, actor, list(session.scalars(admitted)))
-    return [item for item in found.values() if item is not None]
-
-
 def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opened:
     """Return a report for the release of a letter: its keys are needed, its words are not shown.
 
@@ -242,7 +234,7 @@ def _owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, v
 
 def _opened(session: Session, actor: Actor, report_id: UUID) -> Opened:
     report = session.get(Report, report_id)
-    if report is None or report.state is ReportState.WAITING:
+    if report is None or report.version == 0:
         raise UnknownError
     opened = open_reports(session, actor, [report])[report_id]
     if opened is None:
@@ -253,7 +245,7 @@ def _opened(session: Session, actor: Actor, report_id: UUID) -> Opened:
 
 def _thread(session: Session, actor: Actor, opened: Opened) -> list[Opened]:
     thread = opened.summary["thread"]
-    return [item for item in all_opened(session, actor) if item.summary["thread"] == thread]
+    return [item for item in open_all(session, actor) if item.summary["thread"] == thread]
 
 
 def _expect(report: Report, version: int) -> None:

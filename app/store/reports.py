@@ -10,7 +10,7 @@ from app.store.base import NO_ROW_ORDER, Base, enum_column
 
 
 class ReportState(StrEnum):
-    """Where a report stands; in clear (architecture §4 lists it among what a thief learns)."""
+    """Where a report stands; in clear (docs/threat-model.md lists it among what a thief learns)."""
 
     WAITING = "waiting"
     RECEIVED = "received"

@@ -1,6 +1,6 @@
 """The symmetric seal: AES-256-GCM under a derived, committed key (docs/formats.md §3).
 
-GCM alone lets one ciphertext open under two keys; the commitment, compared first, rules that out (vault review, 11).
+GCM alone lets one ciphertext open under two keys; the commitment, compared first, rules that out (docs/adr/0002).
 """
 
 import hmac

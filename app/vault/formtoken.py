@@ -29,6 +29,7 @@ class HourlyKeys:
         """Reserve the shared memory; nothing is written to disk."""
         self._memory = mmap.mmap(-1, _SLOTS * _SLOT)
         self._lock = Lock()
+        self.swept = -1  # the hour in which this process last swept the marks of old keys
 
     def current(self, hour: int) -> tuple[bytes, bytes]:
         """Return (key id, key) of this hour, drawing it if it is the first use; older ones are overwritten.

@@ -96,4 +96,6 @@ def epoch_of(sealed: bytes) -> int:
 
 
 def _header(public: bytes, context: Context) -> bytes:
-    return _MAGIC + bytes([KINDS[context.kind]]) + key_id(public) + context.epoch.to_bytes(4, "big")
+    # a reply names no key: two replies to one mailbox must have nothing in common
+    named = bytes(8) if context.kind == "reply" else key_id(public)
+    return _MAGIC + bytes([KINDS[context.kind]]) + named + context.epoch.to_bytes(4, "big")
