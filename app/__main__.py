@@ -1,5 +1,6 @@
 """Operators' commands: `python -m app …`."""
 
+import os
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from app.ledger.verify import read_head_file, verify, write_head
 from app.members import sessions
 from app.members.chain import ChainKeeper
 from app.members.found import found, missing_staff
+from app.reports.receive import sweep_marks
 from app.store import migrate
 from app.store.database import Database
 from app.vault.encoding import to_b64
@@ -59,6 +61,8 @@ def init(members: tuple[str, ...], origin: str) -> None:
     click.echo("Recovery shares; give each to another person, three of five are needed:")
     for number, share in enumerate(made.shares, start=1):
         click.echo(f"  {number}. {share}")
+    click.echo(f"The server secret is in {config.server_secret_file}; its id is {ServerSecret(secret).id.hex()}.")
+    click.echo("Keep a copy of it apart from every backup: without it no passphrase works.")
     for code in missing_staff([role for role, _ in people]):
         click.echo(f"Note: {_MISSING[code]}.")
 
@@ -73,9 +77,12 @@ def upgrade() -> None:
 
 @main.command()
 def sweep() -> None:
-    """Delete sessions and openings whose time is over; run by a timer."""
-    with Database(Config.from_env().database).write() as session:
+    """Delete sessions, openings and marks whose time is over, and rebuild the file; run by a timer."""
+    database = Database(Config.from_env().database)
+    with database.write() as session:
         sessions.sweep(session, _now())
+        sweep_marks(session, int(_now().timestamp()) // 3600)
+    database.shuffle()
 
 
 @main.group()
@@ -119,6 +126,7 @@ def _now() -> datetime:
 
 def run() -> None:
     """Run a command; what goes wrong is one line, never a traceback."""
+    os.umask(0o077)
     try:
         main(prog_name="python -m app")
     except (ConfigError, PaivandError) as error:

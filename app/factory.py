@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,7 +17,6 @@ from app.i18n.languages import CATALOGUES, Languages, direction
 from app.intake import views as intake
 from app.members.chain import ChainKeeper
 from app.members.policy import Permission
-from app.reports.receive import sweep_marks
 from app.store import migrate
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
@@ -58,7 +58,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
     if not migrate.is_current(database):
         raise ConfigError("the database has another schema: run `python -m app upgrade`")
     made = Deps(
-        config=config,
+        config=replace(config, server_secret=None),
         clock=clock or _now,
         database=database,
         chain=ChainKeeper(database, config.root, config.state),
@@ -66,7 +66,6 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         languages=Languages(only_reviewed=config.production),
         host_secret=secrets.token_bytes(32),
     )
-    database.close()  # workers forked from here open connections of their own
     attach(app, made)
     Babel(app, default_translation_directories=str(CATALOGUES), locale_selector=lambda: g.get("lang", "en"))
     app.before_request(_choose_language)
@@ -78,7 +77,6 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         app.before_request(sessions.check_form)
         app.add_url_rule("/-/ready", "ready", gate.allow(Permission.SIGN_IN)(staff.ready), methods=["GET"])
     if "intake" in faces:
-        sweep_marks(database, made.hourly_keys, made.hour)
         app.register_blueprint(intake.bp)
         app.after_request(_pad_public)
     if "desk" in faces:
@@ -87,6 +85,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         app.register_blueprint(audit.bp)
     app.after_request(headers.add_headers)
     refusals.install(app, _show_refusal)
+    database.close()  # workers forked from here open connections of their own
     return app
 
 
@@ -98,6 +97,8 @@ def _check(config: Config, faces: Sequence[str]) -> None:
         raise ConfigError("PAIVAND_SERVER_SECRET_FILE is not set; desk and audit need it")
     if config.production and not needs_secret and config.server_secret is not None:
         raise ConfigError("the intake must not be given PAIVAND_SERVER_SECRET_FILE")
+    if config.production and "intake" in faces and config.state is None:
+        raise ConfigError("PAIVAND_STATE_FILE is not set: the intake remembers the newest keyring there")
 
 
 def _now() -> datetime:
@@ -119,6 +120,13 @@ def _pad_public(response: Response) -> Response:
 
 
 def _show_refusal(refusal: Refusal, error: Exception) -> ResponseReturnValue:
+    try:
+        return _refusal_page(refusal, error)
+    except Exception:  # noqa: BLE001 - the last resort has to answer whatever else is broken
+        return f"<!doctype html><title>{refusal.status}</title><p>{refusal.status}", refusal.status
+
+
+def _refusal_page(refusal: Refusal, error: Exception) -> ResponseReturnValue:
     served = current_app.blueprints
     for staff_face in (pages.STAFF, audit.STAFF):
         is_its_path = request.path.startswith(f"/{staff_face.face}") or "intake" not in served
@@ -130,7 +138,7 @@ def _show_refusal(refusal: Refusal, error: Exception) -> ResponseReturnValue:
         title=refusal.title,
         text=refusal.text,
         todo=refusal.todo,
-        kept=request.form.get("text") if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        kept=None if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else request.form.get("text"),
         lang=lang,
         dir=direction(lang),
         demo=not deps().config.production,

@@ -1,5 +1,8 @@
 """gunicorn as it serves every face: no access log, no control socket, no Server line, no forged proxy headers (measured: M17)."""
 
+from typing import Any
+
+from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 
 worker_class = "gthread"
@@ -15,7 +18,54 @@ limit_request_fields = 40
 limit_request_field_size = 4096
 limit_request_line = 2048
 timeout = 60
+umask = 0o077
 graceful_timeout = 10
+
+
+class BlindLogger(Logger):  # type: ignore[misc]
+    """Says what the master says about itself, and nothing that a worker says: that may hold an address or a header (T5)."""
+
+    hushed = False
+
+    def _say(self, level: str, message: object, *arguments: Any, **options: Any) -> None:
+        if self.hushed:
+            message, arguments, options = f"a worker reports: {level}", (), {}
+        getattr(super(), level)(message, *arguments, **options)
+
+    def critical(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw."""
+        self._say("critical", msg, *args, **kwargs)
+
+    def error(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw."""
+        self._say("error", msg, *args, **kwargs)
+
+    def warning(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw."""
+        self._say("warning", msg, *args, **kwargs)
+
+    def exception(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw, and without its traceback."""
+        self._say("error" if self.hushed else "exception", msg, *args, **kwargs)
+
+    def info(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw."""
+        if not self.hushed:
+            super().info(msg, *args, **kwargs)
+
+    def debug(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Log without what a worker saw."""
+        if not self.hushed:
+            super().debug(msg, *args, **kwargs)
+
+
+logger_class = BlindLogger
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """From here on the process meets sources."""
+    worker.log.hushed = True
+
 
 _default_headers = wsgi.Response.default_headers
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import SealError
-from app.i18n.text import day_text
+from app.i18n.text import day_text, ngettext
 from app.ledger.read import open_as_auditor, read_head
 from app.members.policy import Permission
 from app.store.ledger import LedgerEntry
@@ -74,7 +74,19 @@ def show_log() -> ResponseReturnValue:
         "older": url_for("audit.show_log", before=before - PAGE) if before > PAGE else None,
     }
     shown = {"origin": head.origin, "size": head.size, "root": to_b64(head.root)}
-    return STAFF.render("audit/log.html", head=shown, entries=rows, pages=pages)
+    shut = sum(row["state"] == "sealed" for row in rows)
+    alert = ngettext(
+        "%(num)d entry on this page does not open, and no erasure explains it. Ask the lead why.",
+        "%(num)d entries on this page do not open, and no erasure explains it. Ask the lead why.",
+        shut,
+    )
+    return STAFF.render(
+        "audit/log.html",
+        head=shown,
+        entries=rows,
+        pages=pages,
+        alert={"kind": "risk", "text": alert} if shut else None,
+    )
 
 
 def _before(size: int) -> int:

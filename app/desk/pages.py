@@ -1,10 +1,12 @@
 """The desk's blueprint, its door, and small things its pages share."""
 
+from contextlib import suppress
 from typing import Final
 
 from flask import Blueprint, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.errors import PaivandError
 from app.members import sessions
 from app.members.policy import Permission, may
 from app.reports import queue
@@ -16,6 +18,7 @@ from app.web.staff import Staff
 bp = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates", static_folder=None)
 STAFF: Final = Staff("desk", home="desk.show_queue")
 render = STAFF.render
+_MAX_DIGITS: Final = 9
 
 bp.get("/d.css", endpoint="style")(allow(Permission.SIGN_IN)(staff.style))
 
@@ -38,7 +41,8 @@ def sign_in() -> ResponseReturnValue:
         return answer
     here = deps()
     if may(held.actor.roles, Permission.VIEW_QUEUE):
-        with here.database.write() as session:
+        # signed in is signed in: if the queue cannot be looked at now, its page says so
+        with suppress(PaivandError), here.database.write() as session:
             sessions.sweep(session, here.clock())
             queue.look(session, held.actor, held.keys.id, now=here.clock())
     return STAFF.welcome(str(answer))
@@ -66,4 +70,4 @@ def paragraphs(text: str) -> list[str]:
 def number(name: str) -> int:
     """Read a row version from the form; what is not a number is no version."""
     text = request.form.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() else -1
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else -1

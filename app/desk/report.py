@@ -169,7 +169,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
     here, me = deps(), actor()
     with here.database.read() as session:
         talk = triage.read_conversation(session, me, signed_in().keys.id, report_id, now=here.clock())
-        written = letters.letters_of(session, me, talk.opened)
+        written, lost = letters.letters_of(session, me, talk.opened)
         names = member_names(session)
     report, summary, work = talk.opened.report, talk.opened.summary, talk.opened.work
     state, kind = labels.STATES[report.state]
@@ -216,7 +216,8 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             else None,
             "write": letters.may_write(talk.opened, written).value,
             "urgent": report.state is ReportState.URGENT,
-            "damaged": talk.damaged_additions > 0,
+            "damaged": talk.damaged_additions + lost > 0,
+            "arrived": talk.arrived,
         },
     )
 
@@ -278,6 +279,7 @@ def _facts(talk: Conversation) -> list[tuple[str, str]]:
         (_("May be used for"), may),
         (_("May we write"), labels.choice_text("reply", given["reply"]) if "reply" in given else unset),
         (_("Came"), day_text(talk.body.day)),
+        *[(_("Sent with the same form"), queue.ref_of(related)) for related in talk.related],
     ]
 
 

@@ -1,11 +1,10 @@
 """The source's pages. All that hold input or answers are answers to a POST at one bland address (threat model, M13)."""
 
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, g, redirect, render_template, request, send_from_directory
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 
 from app.errors import BusyError, MalformedError, ManifestError, MistypedError
@@ -17,7 +16,7 @@ from app.intake.words import notice_old, notice_strange, problem
 from app.members.policy import Permission
 from app.reports import answers, calendar
 from app.reports.inbox import read_inbox
-from app.reports.receive import Sending, receive_addition, receive_first, sweep_marks
+from app.reports.receive import Sending, receive_addition, receive_first
 from app.vault import receipt
 from app.web.deps import deps
 from app.web.gate import allow
@@ -29,28 +28,30 @@ _STATIC: Final = Path(__file__).parent / "static"
 _BOX_FIELDS: Final = ("text",)
 _CODE_FIELDS: Final = ("code", "text")
 _MAX_CODE: Final = 400
+LEFT: Final = "__Host-x"
+LEFT_SECONDS: Final = 3 * 3600  # as long as a form token can live
 
 
 @bp.get("/")
 @allow(Permission.PUBLIC)
 def show_landing() -> ResponseReturnValue:
     """Say calmly what this is; the only page that is not an answer to a POST, and it holds no input."""
-    return render_template("intake/landing.html", **_common())
+    return _show_landing()
 
 
 @bp.post("/")
 @allow(Permission.PUBLIC)
 def change_language() -> ResponseReturnValue:
     """Show the landing page in another language."""
-    return render_template("intake/landing.html", **_common())
+    return _show_landing()
 
 
 @bp.post("/f")
 @allow(Permission.PUBLIC)
 def take_form() -> ResponseReturnValue:
-    """Do what the pressed button says."""
-    with suppress(BusyError):
-        sweep_marks(deps().database, deps().hourly_keys, deps().hour)
+    """Do what the pressed button says; after *Leave*, a page that is sent again shows nothing."""
+    if has_left() and request.form.get("do") not in ("send", "add"):
+        return redirect("/", 303)
     match request.form.get("do") or request.form.get("go"):
         case "send":
             return _send()
@@ -80,7 +81,7 @@ def leave() -> ResponseReturnValue:
     """Leave at once: to another site, with the browser asked to forget and a changed throw-away cookie (threat model, M13)."""
     answer = redirect(deps().config.leave, 303)
     answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
-    answer.set_cookie("__Host-x", secrets.token_urlsafe(8), max_age=1, secure=True, httponly=True, samesite="Strict", path="/")
+    answer.set_cookie(LEFT, secrets.token_urlsafe(8), max_age=LEFT_SECONDS, secure=True, httponly=True, samesite="Strict", path="/")
     return answer
 
 
@@ -98,9 +99,23 @@ def icon() -> ResponseReturnValue:
     return Response(status=204)
 
 
+def has_left() -> bool:
+    """Whether somebody left here a short while ago and has not begun anew: then Back and Reload must not bring a page back."""
+    return LEFT in request.cookies
+
+
+def _show_landing() -> ResponseReturnValue:
+    answer = make_response(render_template("intake/landing.html", **_common()))
+    if has_left():
+        answer.delete_cookie(LEFT, secure=True, httponly=True, samesite="Strict", path="/")
+    return answer
+
+
 def _send() -> ResponseReturnValue:
     typed, strange = read_fields(answers.FIELDS)
     secret, faults = sent_secret(WRITE), answers.faults(typed)
+    if has_left() and (strange or faults or secret is None):
+        return redirect("/", 303)
     if strange:
         return _show_write(typed, notice=notice_strange(), faults=faults, status=422)
     if faults:
@@ -110,21 +125,32 @@ def _send() -> ResponseReturnValue:
     here, collected = deps(), answers.collect(typed)
     sending = Sending("short-1", g.lang, consent().digest, collected, here.clock(), here.hour)
     try:
-        shown = receive_first(here.database, here.hourly_keys, here.chain.current(), secret, sending)
+        received = receive_first(here.database, here.chain.current(), secret, sending)
     except MalformedError:
         return _show_write(typed, faults={"text": "long"}, status=422)
     except (BusyError, ManifestError):
-        return _show_write(typed, notice=_("It could not be stored just now. Please press Send again."), status=503)
-    return _show_receipt(shown, in_danger=collected.get("danger") == "now")
+        busy = _("It could not be stored just now. Please press Send again.")
+        return _show_write(typed, notice=busy, secret=secret, status=503)
+    if has_left() and not received.is_new:
+        return redirect("/", 303)
+    return _show_receipt(received.secret, in_danger=collected.get("danger") == "now")
 
 
-def _show_write(typed: Typed, *, notice: str | None = None, faults: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+def _show_write(
+    typed: Typed,
+    *,
+    notice: str | None = None,
+    faults: dict[str, str] | None = None,
+    secret: bytes | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    """Show the form; after a failure that may have come too late, with the same secret, so that a resend is the same report."""
     page = render_template(
         "intake/write.html",
         v=typed,
         notice=notice,
         errors=_problems(faults or {}, typed),
-        token=new_token(WRITE, receipt.new_secret()),
+        token=new_token(WRITE, secret or receipt.new_secret()),
         consent=consent(),
         **_common(),
     )
@@ -174,6 +200,8 @@ def _open_inbox() -> ResponseReturnValue:
 def _add() -> ResponseReturnValue:
     typed, strange = read_fields(_BOX_FIELDS)
     secret = sent_secret(BOX)
+    if has_left() and (strange or secret is None):
+        return redirect("/", 303)
     if secret is None:
         return _show_code(typed, notice=_kept(typed), status=422)
     faults = answers.faults(typed)
@@ -182,10 +210,14 @@ def _add() -> ResponseReturnValue:
     here = deps()
     sending = Sending("mailbox-1", g.lang, None, answers.collect(typed), here.clock(), here.hour)
     try:
-        receive_addition(here.database, here.hourly_keys, here.chain.current(), secret, sending)
+        is_new = receive_addition(here.database, here.chain.current(), secret, sending)
+    except MalformedError:
+        return _show_inbox(secret, typed, faults={"text": "long"}, status=422)
     except (BusyError, ManifestError):
         busy = _("It could not be stored just now. Please press Send again.")
         return _show_inbox(secret, typed, notice=busy, status=503)
+    if has_left() and not is_new:
+        return redirect("/", 303)
     return _show_inbox(secret, {}, sent=True, status=201)
 
 

@@ -16,6 +16,24 @@ from app.vault.keyring import EpochSecret, Unlocked
 from app.vault.manifest import Chain
 
 NO_TEAM_EPOCH: Final = 0
+KINDS: Final = frozenset(
+    {
+        "instance.founded",
+        "member.signed_in",
+        "queue.viewed",
+        "report.admitted",
+        "report.damaged",
+        "report.opened",
+        "report.claimed",
+        "report.left",
+        "report.moved",
+        "report.described",
+        "report.noted",
+        "message.handed",
+        "message.returned",
+        "message.released",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +99,7 @@ def append(
 
     Raises:
         BusyError: the head is missing or cannot be read as a head; nothing is written.
-        DamagedError: the newest stored entry does not lead to the head.
+        DamagedError: the head does not fit its own subtrees.
     """
     head = session.scalars(select(LedgerHead).with_for_update()).one_or_none()
     if head is None:

@@ -1,7 +1,6 @@
 """The Merkle tree of RFC 6962 §2.1 (= RFC 9162 §2.1.1), appended in O(log n)."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,11 +58,3 @@ class Frontier:
         if len(raw) != HASH_BYTES * size.bit_count():
             raise ValueError
         return cls(size, tuple(raw[at : at + HASH_BYTES] for at in range(0, len(raw), HASH_BYTES)))
-
-
-def grow(leaves: Iterable[bytes]) -> Frontier:
-    """Build a tree from entries in order."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier = frontier.append(leaf)
-    return frontier

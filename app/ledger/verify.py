@@ -13,6 +13,7 @@ from app.vault.encoding import from_b64, to_b64
 from app.vault.entries import read_leaf
 
 _LINES = 3
+_MAX_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def read_head_file(text: str) -> Head:
     if len(lines) != _LINES + 1 or lines[-1] or not lines[0]:
         raise MalformedError
     size = lines[1]
-    if not (size.isascii() and size.isdecimal()) or str(int(size)) != size:
+    if not (size.isascii() and size.isdecimal() and len(size) <= _MAX_DIGITS) or str(int(size)) != size:
         raise MalformedError
     return Head(lines[0], int(size), from_b64(lines[2], 32))
 

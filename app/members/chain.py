@@ -1,7 +1,9 @@
 """The manifests in the database, verified from the pinned root, and never below what was once seen."""
 
 import os
+import secrets
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from sqlalchemy import select
@@ -28,6 +30,7 @@ class ChainKeeper:
         """
         self._database, self._root, self._state = database, root, state
         self._chain: Chain | None = None
+        self._lock = Lock()
 
     @property
     def root(self) -> bytes:
@@ -40,6 +43,10 @@ class ChainKeeper:
         Raises:
             ManifestError: there is no chain from the pinned root.
         """
+        with self._lock:
+            return self._current()
+
+    def _current(self) -> Chain:
         known = self._chain or self._remembered()
         with self._database.read() as session:
             rows = session.scalars(select(ManifestRow).order_by(ManifestRow.epoch)).all()
@@ -74,13 +81,12 @@ class ChainKeeper:
             "manifests": [to_b64(item.body) for item in chain.signed],
             "signatures": [to_b64(item.signatures) for item in chain.signed],
         }
-        part = self._state.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-        try:
-            os.write(descriptor, to_jcs(value))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        part = self._state.with_name(f"{self._state.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(to_jcs(value))
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(self._state)
         folder = os.open(self._state.parent, os.O_RDONLY)
         try:

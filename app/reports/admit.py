@@ -4,15 +4,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import SealError
+from app.errors import MalformedError, SealError
 from app.ledger.append import Actor, append
+from app.reports import answers
 from app.reports.language import language_of
 from app.reports.records import (
     BODY,
     Work,
-    damaged_version,
     name_of,
     open_all,
     save_report,
@@ -50,33 +51,48 @@ def admit_waiting(session: Session, actor: Actor, *, now: datetime, limit: int =
     opened = [(report, *_try_open(session, actor, report)) for report in waiting]
     # first texts before additions, so that an addition finds the conversation it belongs to
     opened.sort(key=lambda item: item[2].kind != "first" if item[2] else True)
-    threads = {item.summary["thread"] for item in open_all(session, actor)} if waiting else set()
+    threads: set[str] = set()
+    if any(body and body.kind == "addition" for _, _, body in opened):
+        threads = {item.summary["thread"] for item in open_all(session, actor)}
     for report, padded, body in opened:
-        if padded is None or body is None or not _is_new(session, body):
+        if padded is None or body is None or not _try_admit(session, actor, report, padded, body, threads, now):
             _set_aside(session, actor, report, now)
-            continue
-        is_addition = body.kind == "addition" and body.thread in threads
-        report.state = ReportState.ADDED if is_addition else ReportState.RECEIVED
-        _admit(session, actor, report, padded, body, now)
-        threads.add(body.thread)
+        else:
+            threads.add(body.thread)
     return len(opened)
+
+
+def _try_admit(session: Session, actor: Actor, report: Report, padded: bytes, body: ReportBody, threads: set[str], now: datetime) -> bool:
+    """Admit one report, or leave everything as it was: one bad report must not keep the others out."""
+    try:
+        with session.begin_nested():
+            session.add(SourceRequest(id=bytes.fromhex(body.request)))
+            session.flush()
+            is_addition = body.kind == "addition" and body.thread in threads
+            report.state = ReportState.ADDED if is_addition else ReportState.RECEIVED
+            _admit(session, actor, report, padded, body, now)
+    except (IntegrityError, MalformedError, SealError):
+        session.refresh(report)
+        return False
+    return True
 
 
 def summarise(body: ReportBody, sealed_size: int) -> dict[str, Any]:
     """Derive what the queue may know: no word of the text, only what was chosen and how much was written."""
-    answers = body.answers
+    given = body.answers
     size = next((name for limit, name in _SIZES if sealed_size <= limit), "l")
-    flags = ["sexual-violence"] if "SEX" in answers.get("kind", []) else []
+    flags = ["sexual-violence"] if "SEX" in given.get("kind", []) else []
     return {
         "kind": body.kind,
         "thread": body.thread,
         "day": body.day,
-        "language": language_of(str(answers.get("text", "")), body.language),
-        "danger": answers.get("danger"),
-        "reply": answers.get("reply"),
+        "language": language_of(str(given.get("text", "")), body.language),
+        "danger": given.get("danger"),
+        "reply": given.get("reply"),
         "size": size,
-        "answered": sorted(answers),
+        "answered": sorted(given),
         "flags": flags,
+        "first": body.first,
     }
 
 
@@ -91,18 +107,10 @@ def _try_open(session: Session, actor: Actor, report: Report) -> tuple[bytes | N
         if sha256(report.body) != digest:
             return None, None
         context = body_context(actor.root, str(report.id), envelope.epoch_of(report.body))
-        return padded, read_body(actor.root, envelope.unseal(report.body, key, context))
+        body = read_body(actor.root, envelope.unseal(report.body, key, context))
+        return (padded, body) if answers.are_ours(body.answers) else (None, None)
     except SealError:
         return None, None
-
-
-def _is_new(session: Session, body: ReportBody) -> bool:
-    request = bytes.fromhex(body.request)
-    if session.get(SourceRequest, request):
-        return False
-    session.add(SourceRequest(id=request))
-    session.flush()
-    return True
 
 
 def _admit(session: Session, actor: Actor, report: Report, padded: bytes, body: ReportBody, now: datetime) -> None:
@@ -118,4 +126,4 @@ def _set_aside(session: Session, actor: Actor, report: Report, now: datetime) ->
     report.state = ReportState.DAMAGED
     report.version += 1
     session.flush()
-    append(session, actor, "report.damaged", now=now, row=damaged_version(report))
+    append(session, actor, "report.damaged", now=now, about=name_of(report.id))

@@ -19,23 +19,10 @@ MANY: Final[dict[str, tuple[str, ...]]] = {
 }
 LINES: Final = ("who", "exile", "day", "month", "year", "when", "where", "by", "aim")
 NUMBERS: Final = ("day", "year")
-ORDER: Final = (
-    TEXT,
-    "danger",
-    "for",
-    "agree",
-    "who",
-    "exile",
-    "rel",
-    "day",
-    "month",
-    "year",
-    "when",
-    "ongoing",
-    "where",
+FIELDS: Final = (
+    *(TEXT, "danger", "for", "agree", "who", "exile", "rel", "day", "month", "year", "when", "ongoing", "where"),
+    *("kind", "by", "aim", "reply", "may", "never"),
 )
-ORDER_AFTER: Final = ("kind", "by", "aim", "reply", "may", "never")
-FIELDS: Final = ORDER + ORDER_AFTER
 
 MAX_LINE: Final = 500
 MAX_BYTES: Final = 60_000  # of all answers together, so that body and keys fit into 64 KiB
@@ -82,3 +69,10 @@ def faults(typed: Mapping[str, str | list[str]]) -> dict[str, str]:
     if size > MAX_BYTES:
         found[TEXT] = "long"
     return found
+
+
+def are_ours(answers: Mapping[str, Any]) -> bool:
+    """Whether stored answers can have come from a form of ours: anybody can seal to a public key."""
+    if set(answers) - set(FIELDS) or any(isinstance(value, list) != (name in MANY) for name, value in answers.items()):
+        return False
+    return not faults(answers)

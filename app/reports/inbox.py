@@ -5,16 +5,14 @@ from sqlalchemy.orm import Session
 
 from app.errors import SealError
 from app.store.reports import Reply as ReplyRow
-from app.vault.mailbox import Reply, open_reply, reply_address
+from app.vault.mailbox import MAX_REPLIES, Reply, open_reply, reply_address
 from app.vault.manifest import Chain
 from app.vault.receipt import Receipt
-
-ADDRESSES = 64
 
 
 def read_inbox(session: Session, receipt: Receipt, chain: Chain) -> list[Reply]:
     """Return the verified replies, newest first; whatever does not open or verify is not shown."""
-    index_of = {reply_address(receipt.address, index): index for index in range(ADDRESSES)}
+    index_of = {reply_address(receipt.address, index): index for index in range(MAX_REPLIES)}
     replies = []
     for row in session.scalars(select(ReplyRow).where(ReplyRow.address.in_(index_of))):
         try:

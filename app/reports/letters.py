@@ -24,7 +24,7 @@ from app.reports import records, triage
 from app.reports.calendar import day_of, week_of
 from app.reports.records import Letter, Opened
 from app.store.reports import Message, MessageState, Reply, ReportState
-from app.vault.mailbox import seal_reply
+from app.vault.mailbox import MAX_REPLIES, seal_reply
 
 MAX_LETTER: Final = 3_000
 NEUTRAL: Final = "neutral"
@@ -52,6 +52,8 @@ def may_write(opened: Opened, letters: list[Letter]) -> MayWrite:
     """Say what may be written now; `letters` are those of this report."""
     if any(letter.message.state is MessageState.HANDED for letter in letters):
         return MayWrite.WAITING
+    if opened.work.replies >= MAX_REPLIES:  # a mailbox looks no further
+        return MayWrite.NO
     match opened.summary["reply"]:
         case "yes":
             return MayWrite.YES
@@ -63,13 +65,15 @@ def may_write(opened: Opened, letters: list[Letter]) -> MayWrite:
             return MayWrite.NO if opened.work.replies else MayWrite.NEUTRAL
 
 
-def letters_of(session: Session, actor: Actor, opened: Opened) -> list[Letter]:
-    """Return the letters of a report in the order they were written.
-
-    Raises:
-        DamagedError: one does not match its seal or its entry.
-    """
-    return [_letter(session, actor, UUID(message_id)) for message_id in opened.work.messages]
+def letters_of(session: Session, actor: Actor, opened: Opened) -> tuple[list[Letter], int]:
+    """Return the letters of a report in the order they were written, and how many more are damaged or gone."""
+    found: list[Letter] = []
+    for message_id in opened.work.messages:
+        try:
+            found.append(_letter(session, actor, UUID(message_id)))
+        except (DamagedError, UnknownError):
+            continue
+    return found, len(opened.work.messages) - len(found)
 
 
 def hand_over(
@@ -103,7 +107,7 @@ def hand_over(
     if not text.strip() or len(text) > MAX_LETTER:
         raise MalformedError
     opened = triage.owned(session, actor, session_id, report_id, now=now)
-    allowed = may_write(opened, letters_of(session, actor, opened))
+    allowed = may_write(opened, letters_of(session, actor, opened)[0])
     if allowed is not (MayWrite.NEUTRAL if neutral else MayWrite.YES):
         raise ConflictError if allowed is MayWrite.WAITING else ForbiddenError
     message = Message(id=uuid4(), week=week_of(now), author=actor.member_id, letter=b"")
@@ -169,8 +173,11 @@ def release(session: Session, actor: Actor, message_id: UUID, *, version: int, n
     before = report.state
     if before in (ReportState.RECEIVED, ReportState.IN_TRIAGE):
         report.state = ReportState.NEEDS_INFORMATION
-    details = {"from": before.value, "to": report.state.value}
-    append(session, actor, "report.moved", now=now, row=triage.save_work(session, actor, opened), details=details)
+    row = triage.save_work(session, actor, opened)
+    if report.state is before:
+        append(session, actor, "report.described", now=now, row=row, details={"fields": ["replies"]})
+    else:
+        append(session, actor, "report.moved", now=now, row=row, details={"from": before.value, "to": report.state.value})
 
 
 def return_letter(session: Session, actor: Actor, message_id: UUID, *, version: int, now: datetime) -> None:

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import MalformedError, SealError
+from app.errors import DamagedError, MalformedError, SealError
 from app.ledger.append import Actor, append
 from app.ledger.read import find_changed
+from app.ledger.verify import verify
 from app.members.sessions import minutes
 from app.reports.admit import admit_waiting
 from app.reports.calendar import days_between
@@ -79,9 +80,18 @@ def ref_of(report_id: UUID) -> str:
 
 
 def look(session: Session, actor: Actor, session_id: bytes, *, now: datetime) -> int:
-    """Take waiting reports in and note, once an hour and session, that the queue was looked at; returns how many came in."""
+    """Take waiting reports in and note, once an hour and session, that the queue was looked at; returns how many came in.
+
+    Before an hour of looking the whole tree is recomputed: nothing is shown on a ledger that was edited.
+
+    Raises:
+        DamagedError: the ledger does not verify.
+    """
+    is_new_hour = not has_lease(session, session_id, QUEUE, now)
+    if is_new_hour and not verify(session, actor.chain.newest.origin).is_good:
+        raise DamagedError
     admitted = admit_waiting(session, actor, now=now)
-    if not has_lease(session, session_id, QUEUE, now):
+    if is_new_hour:
         grant_lease(session, session_id, QUEUE, now)
         append(session, actor, "queue.viewed", now=now)
     return admitted
@@ -112,11 +122,11 @@ def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRo
         if item is not None:
             threads[item.summary["thread"]].append(report.id)
     seen = _all_seen(session, actor)
-    rows = [
-        _row(report, opened[report.id], threads, seen, now)
-        for report in reports
-        if report.state != ReportState.ADDED or not opened[report.id]
-    ]
+    shown = [report for report in reports if report.state is not ReportState.ADDED or opened[report.id] is None]
+    headed = {item.summary["thread"] for report in shown if (item := opened[report.id]) is not None}
+    # an addition whose first text is damaged stands for itself
+    shown += [item.report for item in opened.values() if item and item.summary["thread"] not in headed]
+    rows = [_row(report, opened[report.id], threads, seen, now) for report in shown]
     order = list(Group)
     return sorted(
         rows,

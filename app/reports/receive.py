@@ -1,6 +1,6 @@
 """Receive: what the intake does. It holds public keys only; what it has sealed it cannot open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from app.store.database import Database
 from app.store.keys import KeyWrap
 from app.store.reports import Dedupe, Report
 from app.vault.encoding import sha256, to_jcs
-from app.vault.formtoken import HourlyKeys
+from app.vault.formtoken import HOURS_KEPT
 from app.vault.mailbox import seal_report, thread_id
 from app.vault.manifest import Chain
 from app.vault.receipt import Receipt, derive, next_secret
@@ -25,7 +25,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One text on its way: everything that goes inside the seal, and the hourly key its form token came from."""
+    """One text on its way: what goes inside the seal, when it came, and the whole hours since 1970 (for its marks)."""
 
     form: str
     language: str
@@ -39,18 +39,25 @@ class Sending:
         return sha256(to_jcs({"kind": kind, "answers": self.answers}))
 
 
-def receive_first(database: Database, keys: HourlyKeys, chain: Chain, secret: bytes, sending: Sending) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A stored report: its receipt secret, and whether this request stored it."""
+
+    secret: bytes = field(repr=False)
+    is_new: bool
+
+
+def receive_first(database: Database, chain: Chain, secret: bytes, sending: Sending) -> Received:
     """Store a report once, however often it is sent (docs/adr/0004).
 
     Args:
         database: the store.
-        keys: the hourly keys, for sweeping marks.
         chain: the verified manifests; the report is sealed to the newest team epoch.
         secret: the receipt secret that came with the form.
         sending: the text.
 
     Returns:
-        The receipt secret whose code is to be shown: the same for the same text, another for another text.
+        The receipt secret whose code is to be shown (the same for the same text, another for another text), and whether it is new.
 
     Raises:
         BusyError: it could not be stored; nothing was.
@@ -61,27 +68,29 @@ def receive_first(database: Database, keys: HourlyKeys, chain: Chain, secret: by
         with database.read() as session:
             known = {tag for tag in (used, first, again) if session.get(Dedupe, tag)}
         if first in known:
-            return secret
+            return Received(secret, is_new=False)
         other = next_secret(secret, again)
         if again in known:
-            return other
+            return Received(other, is_new=False)
         marks, mine, before = ([used, first], receipt, None)
         if used in known:
             marks, mine = [again], derive(other, chain.root)
             before = thread_id(chain.root, receipt.signing.public, receipt.kem.public)
         try:
             with database.write() as session:
-                _sweep(session, keys, sending.hour)
-                _mark(session, keys, marks, sending.hour)
+                _mark(session, marks, sending.hour)
                 _store(session, chain, mine, "first", sending, before)
         except IntegrityError:  # the same form at the same moment, in another worker: look again
             continue
-        return other if used in known else secret
+        return Received(other if used in known else secret, is_new=True)
     raise BusyError
 
 
-def receive_addition(database: Database, keys: HourlyKeys, chain: Chain, secret: bytes, sending: Sending) -> None:
+def receive_addition(database: Database, chain: Chain, secret: bytes, sending: Sending) -> bool:
     """Store what somebody with a code adds, signed with the code's key; the same text within hours counts once.
+
+    Returns:
+        Whether this request stored it.
 
     Raises:
         BusyError: it could not be stored; nothing was.
@@ -90,36 +99,24 @@ def receive_addition(database: Database, keys: HourlyKeys, chain: Chain, secret:
     tag = receipt.dedupe_tag(b"added" + sending.digest("addition"))
     with database.read() as session:
         if session.get(Dedupe, tag):
-            return
+            return False
     try:
         with database.write() as session:
-            _sweep(session, keys, sending.hour)
-            _mark(session, keys, [tag], sending.hour)
+            _mark(session, [tag], sending.hour)
             _store(session, chain, receipt, "addition", sending, None)
     except IntegrityError:
-        return
+        return False
+    return True
 
 
-def sweep_marks(database: Database, keys: HourlyKeys, hour: int) -> None:
-    """Delete marks whose hourly key is gone, once an hour and process; after a restart that is all of them.
-
-    Raises:
-        BusyError: not now; the next call tries again.
-    """
-    if keys.swept != hour:
-        with database.write() as session:
-            _sweep(session, keys, hour)
-        keys.swept = hour
+def sweep_marks(session: Session, hour: int) -> None:
+    """Delete the marks of forms whose hourly key is gone."""
+    session.execute(delete(Dedupe).where(Dedupe.hour < hour - HOURS_KEPT))
 
 
-def _sweep(session: Session, keys: HourlyKeys, hour: int) -> None:
-    keys.current(hour)
-    session.execute(delete(Dedupe).where(Dedupe.key_id.not_in(keys.live_ids(hour))))
-
-
-def _mark(session: Session, keys: HourlyKeys, tags: list[bytes], hour: int) -> None:
-    key_id, _ = keys.current(hour)
-    session.add_all([Dedupe(tag=tag, key_id=key_id) for tag in tags])
+def _mark(session: Session, tags: list[bytes], hour: int) -> None:
+    sweep_marks(session, hour)
+    session.add_all([Dedupe(tag=tag, hour=hour) for tag in tags])
     session.flush()
 
 

@@ -108,19 +108,6 @@ def save_report(session: Session, actor: Actor, report: Report, work: Work, body
     return _report_version(report, body_key, key)
 
 
-def damaged_version(report: Report) -> RowVersion:
-    """Return the version of a report that never opened: no key to commit to."""
-    digest = entries.row_digest(
-        table="report",
-        record_id=str(report.id),
-        version=report.version,
-        clear={"week": report.week, "state": report.state.value, "owner": None},
-        sealed={"body": report.body},
-        keys={},
-    )
-    return RowVersion(name_of(report.id), report.version, digest)
-
-
 def seal_summary(actor: Actor, report: Report, summary: dict[str, Any], body_key: bytes) -> bytes:
     """Seal the derived summary, bound to the very body it was derived from."""
     context = _summary_context(actor, report, envelope.epoch_of(report.body))

@@ -17,7 +17,10 @@ from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
 
 MAX_GIST: Final = 160
-MAX_TEXT: Final = 12_000
+MAX_SUMMARY: Final = 12_000
+MAX_TRANSLATION: Final = 60_000
+MAX_NOTE: Final = 4_000
+MAX_NAMED: Final = 20
 MOVES: Final = {
     (ReportState.IN_TRIAGE, ReportState.URGENT),
     (ReportState.NEEDS_INFORMATION, ReportState.URGENT),
@@ -44,11 +47,13 @@ class Conversation:
     additions: tuple[Item, ...]
     damaged_additions: int
     new_items: int
+    arrived: int
+    related: tuple[UUID, ...]
     openings: tuple[tuple[str, str], ...]
 
 
 def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> None:
-    """Open a report for an hour: one entry per member, record and opening.
+    """Open a report for an hour: one entry per member, record and opening; what came since needs an entry of its own.
 
     Raises:
         UnknownError: no such report.
@@ -56,10 +61,12 @@ def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UU
     """
     opened = _opened(session, actor, report_id)
     items = frozenset(str(item.report.id) for item in _thread(session, actor, opened))
+    fresh = items - read_seen(session, actor, report_id).now
     mark_seen(session, actor, report_id, items, day=day_of(now))
-    if not has_lease(session, session_id, name_of(report_id), now):
+    if fresh or not has_lease(session, session_id, name_of(report_id), now):
         grant_lease(session, session_id, name_of(report_id), now)
-        append(session, actor, "report.opened", now=now, about=name_of(report_id))
+        details = {"new": sorted(fresh)[:MAX_NAMED], "items": len(items)}
+        append(session, actor, "report.opened", now=now, about=name_of(report_id), details=details)
 
 
 def read_conversation(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Conversation:
@@ -71,23 +78,35 @@ def read_conversation(session: Session, actor: Actor, session_id: bytes, report_
         DamagedError: it does not match its seal or its entry.
     """
     opened = leased(session, actor, session_id, report_id, now=now)
-    before = read_seen(session, actor, report_id).before
-    additions, damaged = [], 0
+    mark = read_seen(session, actor, report_id)
+    additions, damaged, arrived = [], 0, 0
     for item in _thread(session, actor, opened):
         if item.report.id == report_id:
             continue
+        if str(item.report.id) not in mark.now:
+            arrived += 1  # came while the report was open: shown after the next opening, which is an entry
+            continue
         try:
             check_row(session, actor, item.row)
-            additions.append(Item(item.report.id, open_body(actor, item), str(item.report.id) not in before))
+            additions.append(Item(item.report.id, open_body(actor, item), str(item.report.id) not in mark.before))
         except (SealError, DamagedError):
             damaged += 1
     additions.sort(key=lambda item: (item.body.day, item.report_id.hex))
-    new = sum(item.is_new for item in additions) if before else 0
+    new = sum(item.is_new for item in additions) if mark.before else 0
     try:
         body = open_body(actor, opened)
     except SealError:
         raise DamagedError from None
-    return Conversation(opened, body, tuple(additions), damaged, new, tuple(read_openings(session, actor, report_id)))
+    return Conversation(
+        opened=opened,
+        body=body,
+        additions=tuple(additions),
+        damaged_additions=damaged,
+        new_items=new,
+        arrived=arrived,
+        related=_related(session, actor, opened),
+        openings=tuple(read_openings(session, actor, report_id)),
+    )
 
 
 def leased(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Opened:
@@ -172,7 +191,7 @@ def describe(
         MalformedError: one of them is too long.
         ConflictError: somebody saved meanwhile; nothing is written.
     """
-    if len(gist) > MAX_GIST or "\n" in gist or len(summary) > MAX_TEXT or len(translation) > MAX_TEXT:
+    if len(gist) > MAX_GIST or "\n" in gist or len(summary) > MAX_SUMMARY or len(translation) > MAX_TRANSLATION:
         raise MalformedError
     opened = _owned(session, actor, session_id, report_id, version, now)
     work = opened.work
@@ -189,7 +208,7 @@ def add_note(session: Session, actor: Actor, session_id: bytes, report_id: UUID,
     Raises:
         MalformedError: empty or too long.
     """
-    if not text.strip() or len(text) > MAX_TEXT:
+    if not text.strip() or len(text) > MAX_NOTE:
         raise MalformedError
     opened = leased(session, actor, session_id, report_id, now=now)
     opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": text})
@@ -246,6 +265,18 @@ def _opened(session: Session, actor: Actor, report_id: UUID) -> Opened:
 def _thread(session: Session, actor: Actor, opened: Opened) -> list[Opened]:
     thread = opened.summary["thread"]
     return [item for item in open_all(session, actor) if item.summary["thread"] == thread]
+
+
+def _related(session: Session, actor: Actor, opened: Opened) -> tuple[UUID, ...]:
+    """Return the reports that were sent with the same form, before or after this one."""
+    mine = opened.summary
+    return tuple(
+        sorted(
+            item.report.id
+            for item in open_all(session, actor)
+            if item.summary["thread"] == mine["first"] or item.summary["first"] == mine["thread"]
+        )
+    )
 
 
 def _expect(report: Report, version: int) -> None:

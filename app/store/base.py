@@ -1,7 +1,7 @@
 """What all tables share.
 
-No table of reports has a row order: on SQLite `WITHOUT ROWID`, ids are UUID4. No column holds a time finer than a week,
-but for rows that are deleted within hours (threat model T3).
+No table of reports has a row order: on SQLite `WITHOUT ROWID`, ids are UUID4, and `sweep` rebuilds the file.
+No column holds a time finer than a week, but for rows that are deleted within hours (threat model T3).
 """
 
 from enum import StrEnum

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import NO_ROW_ORDER, Base, enum_column
@@ -84,13 +84,13 @@ class SourceRequest(Base):
 
 
 class Dedupe(Base):
-    """The mark of a form that was used within the last hours; swept with the hourly key that it names."""
+    """The mark of a form that was used within the last hours, and then deleted."""
 
     __tablename__ = "dedupe"
-    __table_args__ = (Index("ix_dedupe_key_id", "key_id"), NO_ROW_ORDER)
+    __table_args__ = NO_ROW_ORDER
 
     tag: Mapped[bytes] = mapped_column(primary_key=True)
-    key_id: Mapped[bytes]
+    hour: Mapped[int] = mapped_column(index=True, comment="hours since 1970 of the form key")
 
 
 class Seen(Base):

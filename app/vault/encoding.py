@@ -66,9 +66,12 @@ def from_jcs(raw: bytes) -> dict[str, Any]:
         value = json.loads(raw)
     except (ValueError, RecursionError):
         raise MalformedError from None
-    if not isinstance(value, dict) or to_jcs(value) != raw:
-        raise MalformedError
-    return value
+    try:
+        if isinstance(value, dict) and to_jcs(value) == raw:
+            return value
+    except RecursionError:
+        pass
+    raise MalformedError
 
 
 def _check(value: object) -> None:

@@ -1,6 +1,7 @@
 """The bytes of a ledger entry: commitment, leaf, signature, sealed record (docs/formats.md §9)."""
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,10 @@ from app.vault.signing import SigningKeys, is_signed
 
 LEAF_BYTES: Final = 163
 _SALT = 32
+_OPENING_FIELDS: Final = frozenset(("record", "salt", "signature", "manifest"))
+_RECORD_FIELDS: Final = ("v", "index", "day", "kind", "actor", "role", "object", "version", "digest", "details")
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_DAY: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,9 @@ def read_leaf(leaf: bytes) -> tuple[bytes, bytes]:
         MalformedError: not a leaf of this version.
     """
     value = from_jcs(leaf)
-    if set(value) != {"c", "d", "t", "v"} or value["v"] != 1 or len(leaf) != LEAF_BYTES:
+    if set(value) != {"c", "d", "t", "v"} or value["v"] is True or value["v"] != 1 or len(leaf) != LEAF_BYTES:
+        raise MalformedError
+    if not (isinstance(value["d"], str) and _MONTH.fullmatch(value["d"])):
         raise MalformedError
     return from_hex(value["c"], 32), from_hex(value["t"], 32)
 
@@ -107,12 +114,27 @@ def open_entry(sealed: bytes, leaf: bytes, key: bytes, *, root: bytes, index: in
         value = from_jcs(padding.unpad(unseal(sealed, key, _context(root, index, epoch)), padding.RECORD))
         commitment, _ = read_leaf(leaf)
         record = value["record"]
+        if set(value) != _OPENING_FIELDS or not _is_record(record) or from_jcs(leaf)["d"] != record["day"][:7]:
+            raise SealError
         made = commitment_of(from_b64(value["salt"], _SALT), to_jcs(record))
         if not hmac.compare_digest(made, commitment) or record["index"] != index:
             raise SealError
         return OpenedEntry(record, commitment, from_b64(value["signature"], 64), from_hex(value["manifest"], 32))
     except (MalformedError, KeyError, TypeError):
         raise SealError from None
+
+
+def _is_record(record: object) -> bool:
+    if not isinstance(record, dict) or set(record) != set(_RECORD_FIELDS):
+        return False
+    numbers = (record["v"], record["index"], 0 if record["version"] is None else record["version"])
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers) or record["v"] != 1:
+        return False
+    if not all(isinstance(record[name], str) for name in ("day", "kind", "actor", "role")) or not isinstance(record["details"], dict):
+        return False
+    if not all(record[name] is None or isinstance(record[name], str) for name in ("object", "digest")):
+        return False
+    return _DAY.fullmatch(record["day"]) is not None
 
 
 def row_digest(*, table: str, record_id: str, version: int, clear: dict[str, Any], sealed: dict[str, bytes], keys: dict[str, str]) -> str:

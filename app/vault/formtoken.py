@@ -19,7 +19,7 @@ from app.vault.receipt import SECRET_BYTES
 HOURS_KEPT: Final = 2
 NO_SECRET: Final = bytes(SECRET_BYTES)
 _SLOTS = HOURS_KEPT + 1
-_SLOT = 8 + 8 + 32  # hour, key id, key
+_SLOT = 8 + 32  # hour, key
 
 
 class HourlyKeys:
@@ -29,10 +29,9 @@ class HourlyKeys:
         """Reserve the shared memory; nothing is written to disk."""
         self._memory = mmap.mmap(-1, _SLOTS * _SLOT)
         self._lock = Lock()
-        self.swept = -1  # the hour in which this process last swept the marks of old keys
 
-    def current(self, hour: int) -> tuple[bytes, bytes]:
-        """Return (key id, key) of this hour, drawing it if it is the first use; older ones are overwritten.
+    def current(self, hour: int) -> bytes:
+        """Return the key of this hour, drawing it if it is the first use; older ones are overwritten.
 
         Args:
             hour: whole hours since 1970, UTC.
@@ -40,8 +39,8 @@ class HourlyKeys:
         with self._slots(hour):
             at = hour % _SLOTS * _SLOT
             if int.from_bytes(self._memory[at : at + 8], "big") != hour:
-                self._memory[at : at + _SLOT] = hour.to_bytes(8, "big") + secrets.token_bytes(40)
-            return self._memory[at + 8 : at + 16], self._memory[at + 16 : at + _SLOT]
+                self._memory[at : at + _SLOT] = hour.to_bytes(8, "big") + secrets.token_bytes(32)
+            return self._memory[at + 8 : at + _SLOT]
 
     def of(self, issued: int, hour: int) -> bytes | None:
         """Return the key of the hour a token was issued in, while it is kept."""
@@ -51,13 +50,7 @@ class HourlyKeys:
             at = issued % _SLOTS * _SLOT
             if int.from_bytes(self._memory[at : at + 8], "big") != issued:
                 return None
-            return self._memory[at + 16 : at + _SLOT]
-
-    def live_ids(self, hour: int) -> list[bytes]:
-        """Return the ids of the keys still kept; rows under any other id can be swept."""
-        with self._slots(hour):
-            starts = range(0, _SLOTS * _SLOT, _SLOT)
-            return [self._memory[at + 8 : at + 16] for at in starts if any(self._memory[at : at + 8])]
+            return self._memory[at + 8 : at + _SLOT]
 
     @contextmanager
     def _slots(self, hour: int) -> Iterator[None]:
@@ -70,8 +63,7 @@ class HourlyKeys:
 
 def issue(keys: HourlyKeys, *, root: bytes, purpose: str, hour: int, secret: bytes = NO_SECRET) -> str:
     """Seal a token for one page; always of the same length."""
-    _, key = keys.current(hour)
-    return to_url_text(seal(secret, key, _context(root, purpose, hour)))
+    return to_url_text(seal(secret, keys.current(hour), _context(root, purpose, hour)))
 
 
 def read(keys: HourlyKeys, token: str, *, root: bytes, purpose: str, hour: int) -> bytes | None:

@@ -5,7 +5,7 @@ import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -32,6 +32,7 @@ from app.vault.signing import SigningKeys, is_signed
 _KEK_KIB = 64 * 1024  # RFC 9106 §4, second recommendation: 64 MiB, t 3
 _KEK_PASSES = 3
 _COOKIE_BYTES = 32
+_BLOB_FIELDS: Final = frozenset(("v", "kem", "sign", "mldsa", "totp", "totp_last", "pins"))
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,12 @@ class MemberBlob:
         raw = unseal(sealed, kek, Context(root, "member.blob", member_id, "blob", version, 0))
         try:
             value = from_jcs(raw)
+            if set(value) != _BLOB_FIELDS or value["v"] is True or value["v"] != 1 or value["mldsa"] is not None:
+                raise SealError
+            if set(value["pins"]) != {"root", "manifest", "checkpoint"} or value["pins"]["checkpoint"] is not None:
+                raise SealError
+            if any(not isinstance(number, int) or isinstance(number, bool) for number in (value["totp_last"], value["pins"]["manifest"])):
+                raise SealError
             return cls(
                 kem_seed=from_b64(value["kem"], 32),
                 sign_seed=from_b64(value["sign"], 32),
@@ -287,6 +294,8 @@ def read_bundle(padded: bytes) -> tuple[bytes, bytes]:
     """
     try:
         value = from_jcs(padding.unpad(padded, padding.SMALL))
+        if set(value) != {"v", "body_key", "body_digest", "files"} or value["v"] is True or value["v"] != 1 or value["files"] != []:
+            raise SealError
         return from_b64(value["body_key"], 32), from_hex(value["body_digest"], 32)
     except (MalformedError, KeyError):
         raise SealError from None

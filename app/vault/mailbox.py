@@ -5,8 +5,10 @@ mailbox key is ever read from a column.
 """
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from app.errors import MalformedError, SealError
@@ -15,27 +17,19 @@ from app.vault.encoding import Context, from_b64, from_hex, from_jcs, length_pre
 from app.vault.manifest import Chain, EpochKeys
 from app.vault.receipt import Receipt
 
+KINDS_OF_BODY: Final = ("first", "addition")
+MAX_REPLIES: Final = 64
 REPLY_ROLES: Final = frozenset({"lead", "caseworker"})
-_BODY_FIELDS = frozenset(
+_BODY_FIELDS: Final = frozenset(
     [
-        "v",
-        "kind",
-        "request",
-        "thread",
-        "sign",
-        "kem",
-        "address",
-        "form",
-        "language",
-        "consent",
-        "day",
-        "week",
-        "salt",
-        "answers",
-        "first",
-        "signature",
+        *("v", "kind", "request", "thread", "sign", "kem", "address", "form", "language", "consent"),
+        *("day", "week", "salt", "answers", "first", "signature"),
     ]
 )
+_REPLY_FIELDS: Final = frozenset(("v", "id", "index", "day", "language", "text", "signer", "signature"))
+_WEEK: Final = re.compile(r"\d{4}-W\d{2}", re.ASCII)
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+_FORM: Final = re.compile(r"[a-z]{1,16}-[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +136,18 @@ def read_body(root: bytes, plaintext: bytes) -> ReportBody:
     """
     try:
         value = from_jcs(padding.unpad(plaintext, padding.TEXT))
-        if set(value) != _BODY_FIELDS or value["v"] != 1 or not isinstance(value["answers"], dict):
+        if set(value) != _BODY_FIELDS or value["v"] is True or value["v"] != 1:
             raise SealError
+        _check_body(value)
         unsigned = {name: item for name, item in value.items() if name != "signature"}
         sign, kem = from_b64(value["sign"], signing.PUBLIC_BYTES), from_b64(value["kem"], hpke.PUBLIC_BYTES)
-        from_hex(value["request"], 16)
         if from_hex(value["thread"], 16) != thread_id(root, sign, kem):
             raise SealError
         if not signing.is_signed(_request_bytes(root, unsigned), from_b64(value["signature"], 64), sign):
             raise SealError
         salt = from_b64(value["salt"], 32)
         address = from_b64(value["address"], 32)
-    except MalformedError:
+    except (MalformedError, ValueError):
         raise SealError from None
     return ReportBody(
         kind=value["kind"],
@@ -222,17 +216,45 @@ def open_reply(receipt: Receipt, address: bytes, sealed: bytes, *, index: int, c
     context = _reply_context(chain.root, address, hpke.epoch_of(sealed))
     try:
         value = from_jcs(padding.unpad(hpke.open_with(sealed, receipt.kem, context), padding.LETTER))
-        signature = from_b64(value.pop("signature", None), 64)
-        thread = thread_id(chain.root, receipt.signing.public, receipt.kem.public)
-        message = _reply_bytes(chain.root, thread, receipt.signing.public, receipt.kem.public, value)
-    except (MalformedError, KeyError, TypeError, ValueError, AttributeError):
+        if set(value) != _REPLY_FIELDS or value["v"] is True or value["v"] != 1 or value["index"] != index:
+            raise SealError
+        if not all(isinstance(value[name], str) for name in ("day", "language", "text", "signer")):
+            raise SealError
+        _check_day(value["day"])
+        from_hex(value["id"], 16)
+        signature = from_b64(value.pop("signature"), 64)
+    except (MalformedError, ValueError):
         raise SealError from None
-    signer = chain.newest.members.get(str(value.get("signer")))
-    if signer is None or not signer.roles & REPLY_ROLES or value["index"] != index:
-        raise SealError
-    if not signing.is_signed(message, signature, signer.sign):
+    thread = thread_id(chain.root, receipt.signing.public, receipt.kem.public)
+    message = _reply_bytes(chain.root, thread, receipt.signing.public, receipt.kem.public, value)
+    signer = chain.newest.members.get(value["signer"])
+    if signer is None or not signer.roles & REPLY_ROLES or not signing.is_signed(message, signature, signer.sign):
         raise SealError
     return Reply(index, value["day"], value["language"], value["text"])
+
+
+def _check_body(value: dict[str, Any]) -> None:
+    """Refuse a body whose words are not of their form: anybody can seal to a public key."""
+    texts = ("kind", "form", "language", "day", "week")
+    if not all(isinstance(value[name], str) for name in texts) or value["kind"] not in KINDS_OF_BODY:
+        raise SealError
+    if not (_WEEK.fullmatch(value["week"]) and _LANGUAGE.fullmatch(value["language"]) and _FORM.fullmatch(value["form"])):
+        raise SealError
+    _check_day(value["day"])
+    from_hex(value["request"], 16)
+    for name, size in (("consent", 32), ("first", 16)):
+        if value[name] is not None:
+            from_hex(value[name], size)
+    if not isinstance(value["answers"], dict):
+        raise SealError
+    for answer in value["answers"].values():
+        if not all(isinstance(item, str) for item in (answer if isinstance(answer, list) else [answer])):
+            raise SealError
+
+
+def _check_day(day: str) -> None:
+    if date.fromisoformat(day).isoformat() != day:
+        raise SealError
 
 
 def _request_bytes(root: bytes, unsigned: dict[str, Any]) -> bytes:

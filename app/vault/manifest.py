@@ -4,6 +4,7 @@ Roles and keys are read from here and never from a column: an administrator who 
 This module holds public keys only, so the intake may use it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ TEAM: Final = "team"
 AUDIT: Final = "audit"
 ROLES: Final = ("admin", "lead", "caseworker", "protection", "auditor")
 _SIGNERS_ONCE_TWO_EXIST = 2
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +183,21 @@ def _encode_epoch(keys: EpochKeys) -> dict[str, Any]:
 
 def _decode(body: bytes) -> Manifest:
     value = from_jcs(body)
-    if set(value) != {"v", "epoch", "previous", "members", "team", "audit", "recovery", "ledger"} or value["v"] != 1:
+    if set(value) != {"v", "epoch", "previous", "members", "team", "audit", "recovery", "ledger"} or _number(value["v"]) != 1:
         raise MalformedError
     rows = value["members"]
     members = [_decode_member(row) for row in rows]
     ids = [member.id for member in members]
     keys = {member.sign for member in members} | {member.kem for member in members}
-    if ids != sorted(set(ids)) or len(keys) != 2 * len(members) or not isinstance(value["epoch"], int):
+    if ids != sorted(set(ids)) or len(keys) != 2 * len(members):
         raise MalformedError
-    recovery = value["recovery"]
+    recovery, ledger = value["recovery"], value["ledger"]
+    if set(recovery) != {"kem", "sign", "mldsa"} or recovery["mldsa"] is not None:
+        raise MalformedError
+    if set(ledger) != {"origin", "vkeys"} or ledger["vkeys"] != []:
+        raise MalformedError
     return Manifest(
-        epoch=value["epoch"],
+        epoch=_number(value["epoch"]),
         digest=sha256(body),
         previous=None if value["previous"] is None else from_hex(value["previous"], 32),
         members={member.id: member for member in members},
@@ -199,7 +205,7 @@ def _decode(body: bytes) -> Manifest:
         audit=_decode_epoch(value["audit"]),
         recovery_kem=from_b64(recovery["kem"], KEM_BYTES),
         recovery_sign=from_b64(recovery["sign"], PUBLIC_BYTES),
-        origin=_text(value["ledger"]["origin"]),
+        origin=_text(ledger["origin"]),
     )
 
 
@@ -207,21 +213,32 @@ def _decode_member(row: dict[str, Any]) -> ManifestMember:
     roles = row["roles"]
     if set(row) != {"id", "roles", "kem", "sign", "mldsa"} or roles != sorted(set(roles) & set(ROLES)):
         raise MalformedError
+    if row["mldsa"] is not None or not _UUID.fullmatch(_text(row["id"])):
+        raise MalformedError
     return ManifestMember(_text(row["id"]), frozenset(roles), from_b64(row["kem"], KEM_BYTES), from_b64(row["sign"], PUBLIC_BYTES))
 
 
 def _decode_epoch(row: dict[str, Any]) -> EpochKeys:
-    if not isinstance(row["epoch"], int):
+    if set(row) != {"epoch", "kem", "commit"}:
         raise MalformedError
-    return EpochKeys(row["epoch"], from_b64(row["kem"], KEM_BYTES), from_b64(row["commit"], 32))
+    return EpochKeys(_number(row["epoch"]), from_b64(row["kem"], KEM_BYTES), from_b64(row["commit"], 32))
 
 
 def _decode_signatures(raw: bytes) -> dict[str, bytes]:
-    rows = from_jcs(raw)["signatures"]
+    value = from_jcs(raw)
+    rows = value["signatures"]
+    if set(value) != {"signatures"} or any(set(row) != {"member", "ed25519", "mldsa"} or row["mldsa"] is not None for row in rows):
+        raise MalformedError
     signatures = {_text(row["member"]): from_b64(row["ed25519"], SIGNATURE_BYTES) for row in rows}
     if [row["member"] for row in rows] != sorted(signatures):
         raise MalformedError
     return signatures
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedError
+    return value
 
 
 def _text(value: object) -> str:

@@ -6,16 +6,11 @@ from app.errors import MalformedError, SealError
 
 SMALL: Final = (512,)
 RECORD: Final = (1024, 4096)
-WORK: Final = (1024, 4096, 16384, 65536)
+WORK: Final = (1024, 4096, 16384, 65536, 262144)
 LETTER: Final = (4096, 16384)
 TEXT: Final = (4096, 16384, 65536)
 
 _PREFIX = 4
-
-
-def room(sizes: tuple[int, ...]) -> int:
-    """How many bytes fit into the largest of the sizes."""
-    return sizes[-1] - _PREFIX
 
 
 def pad(data: bytes, sizes: tuple[int, ...]) -> bytes:

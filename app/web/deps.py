@@ -18,7 +18,7 @@ _KEY: Final = "paivand"
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """Everything a view may reach. No private key is among it: sessions bring those, per request."""
+    """Everything a view may reach. No private key is among it (nor the server secret): sessions bring those, per request."""
 
     config: Config
     clock: Callable[[], datetime]

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
+from werkzeug.exceptions import LengthRequired
 
 from app.errors import ForbiddenError, SignInError
 from app.members.policy import EVERYBODY, Permission, may
@@ -42,10 +44,21 @@ def check() -> None:
         raise ForbiddenError
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") in _FOREIGN:
         raise ForbiddenError
+    if request.method == "POST" and request.content_length is None:
+        raise LengthRequired  # a body without a length would be cut at the limit and taken for the whole
+    if permission is not Permission.PUBLIC and request.method == "POST":
+        _check_origin()
     if permission in EVERYBODY:
         return
     signed_in = g.get("signed_in")
     if signed_in is None:
         raise SignInError
     if not may(signed_in.actor.roles, permission):
+        raise ForbiddenError
+
+
+def _check_origin() -> None:
+    """Refuse a form of another site where the browser is too old to send Sec-Fetch-Site."""
+    origin = request.headers.get("Origin")
+    if origin is not None and "Sec-Fetch-Site" not in request.headers and urlsplit(origin).netloc != request.host:
         raise ForbiddenError

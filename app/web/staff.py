@@ -38,9 +38,10 @@ class Staff:
         """Render a page in its frame."""
         return render_template(template, **{**self._frame(), **values})
 
-    def show_door(self, *, locked: bool = False, error: str | None = None, name: str = "") -> str:
-        """Render the sign-in page."""
-        return self.render("staff/sign_in.html", locked=locked, error=error, v={"name": name}, me=None, nav=None)
+    def show_door(self, *, locked: bool = False, error: str | None = None, name: str = "", kept: str | None = None) -> str:
+        """Render the sign-in page; `kept` is what somebody had typed when the session was over."""
+        values = {"locked": locked, "error": error, "v": {"name": name}, "kept": kept}
+        return self.render("staff/sign_in.html", **values, me=None, nav=None, csrf="")
 
     def sign_in(self) -> tuple[SignedIn, str] | tuple[None, ResponseReturnValue]:
         """Try name, passphrase and code; return the session and its cookie, or the page that says it failed."""
@@ -88,16 +89,17 @@ class Staff:
 
     def show_refusal(self, refusal: Refusal, error: Exception) -> ResponseReturnValue:
         """Answer a refusal: without a session with the door, else with what was typed and the way back."""
-        if isinstance(error, SignInError):
-            return self.show_door(locked=True), 401
         typed = [request.form[name] for name in _TYPED if request.form.get(name)] if request.method == "POST" else []
+        kept = "\n\n".join(typed) or None
+        if isinstance(error, SignInError):
+            return self.show_door(locked=True, kept=kept), 401
         back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
         page = self.render(
             "staff/refusal.html",
             title=refusal.title,
             text=refusal.text,
             todo=refusal.todo,
-            kept="\n\n".join(typed) or None,
+            kept=kept,
             back=back,
         )
         return page, refusal.status

@@ -13,11 +13,11 @@ def upgrade() -> None:
     op.create_table(
         "dedupe",
         sa.Column("tag", sa.LargeBinary(), nullable=False),
-        sa.Column("key_id", sa.LargeBinary(), nullable=False),
+        sa.Column("hour", sa.Integer(), nullable=False, comment="hours since 1970 of the form key"),
         sa.PrimaryKeyConstraint("tag"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_dedupe_key_id", "dedupe", ["key_id"], unique=False)
+    op.create_index(op.f("ix_dedupe_hour"), "dedupe", ["hour"], unique=False)
     op.create_table(
         "key_wrap",
         sa.Column("record", sa.String(), nullable=False),
@@ -162,6 +162,11 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE TRIGGER ledger_entry_no_replace BEFORE INSERT ON ledger_entry "
+            "WHEN EXISTS (SELECT 1 FROM ledger_entry WHERE idx = NEW.idx) "
+            "BEGIN SELECT RAISE(ABORT, 'an entry is final'); END"
+        )
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER ledger_entry_no_{verb.lower()} BEFORE {verb} ON ledger_entry "
@@ -185,5 +190,5 @@ def downgrade() -> None:
     op.drop_table("ledger_entry")
     op.drop_table("lease")
     op.drop_table("key_wrap")
-    op.drop_index("ix_dedupe_key_id", table_name="dedupe")
+    op.drop_index(op.f("ix_dedupe_hour"), table_name="dedupe")
     op.drop_table("dedupe")
