@@ -216,7 +216,13 @@ def open_reply(receipt: Receipt, address: bytes, sealed: bytes, *, index: int, c
     context = _reply_context(chain.root, address, hpke.epoch_of(sealed))
     try:
         value = from_jcs(padding.unpad(hpke.open_with(sealed, receipt.kem, context), padding.LETTER))
-        if set(value) != _REPLY_FIELDS or value["v"] is True or value["v"] != 1 or value["index"] != index:
+        if (
+            set(value) != _REPLY_FIELDS
+            or value["v"] is True
+            or value["v"] != 1
+            or isinstance(value["index"], bool)
+            or value["index"] != index
+        ):
             raise SealError
         if not all(isinstance(value[name], str) for name in ("day", "language", "text", "signer")):
             raise SealError

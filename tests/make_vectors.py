@@ -1,0 +1,391 @@
+"""Write tests/vectors anew: `python -m tests.make_vectors`. Keys are fixed; salts are drawn once and live in the files."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any, Final
+
+from app.ledger import tree
+from app.vault import entries, envelope, hpke, keyring, mailbox, manifest, padding, receipt
+from app.vault.encoding import Context, from_jcs, length_prefixed, sha256, to_b64, to_jcs, to_url_text
+from app.vault.mailbox import ReportBody
+from app.vault.manifest import SignedManifest
+from app.vault.signing import SigningKeys
+from tests.vault import world
+from tests.vault.vectors import FOLDER, Vector
+from tests.vault.world import CHAIN, DAVID, DAY, FOUNDING, NIGORA, OMID, REPORT, ROOT, RUTH, SECOND, SECRET, STRANGER, TEAM, WEEK
+
+CLOSED: Final = "cannot-open"
+BAD: Final = "malformed"
+KEY: Final = world.seed("key")
+HOUR: Final = 498_777
+EXPIRY: Final = 29_926_000
+
+
+class Writer:
+    """Writes one file per case."""
+
+    def __init__(self, kind: str, /, **parameters: Any) -> None:
+        """Begin the cases of one kind, with the parameters they share."""
+        self.kind, self.parameters = kind, parameters
+
+    def opened(self, name: str, comment: str, raw: bytes, gives: bytes, /, **changes: Any) -> None:
+        """Write a case that opens, with the SHA-256 of what comes out."""
+        self._write(name, comment, "opened", raw, {**changes, "gives": hashlib.sha256(gives).digest()})
+
+    def refused(self, name: str, comment: str, raw: bytes, expect: str = CLOSED, /, **changes: Any) -> None:
+        """Write a case that must be refused."""
+        self._write(name, comment, expect, raw, changes)
+
+    def _write(self, name: str, comment: str, expect: str, raw: bytes, changes: dict[str, Any]) -> None:
+        values = {**self.parameters, **changes}
+        headers = {"comment": comment, "kind": self.kind, "expect": expect}
+        headers |= {key.replace("_", "-"): value.hex() if isinstance(value, bytes) else str(value) for key, value in values.items()}
+        (FOLDER / f"{name}.txt").write_text(Vector(name, headers, raw).write(), "utf-8")
+
+
+def paddings() -> None:
+    """§1: padding."""
+    to = Writer("padding", sizes="small")
+    good = padding.pad(b"seven..", padding.SMALL)
+    to.opened("padding-small", "seven bytes in the one small size", good, b"seven..")
+    to.opened("padding-empty", "zero bytes are data too", padding.pad(b"", padding.SMALL), b"")
+    to.opened("padding-full", "the last byte of the size is data", padding.pad(bytes(508), padding.SMALL), bytes(508))
+    to.refused("padding-not-zero", "the last byte of padding is one", good[:-1] + b"\1")
+    to.refused("padding-too-long", "a length that does not fit", (509).to_bytes(4, "big") + bytes(508))
+    to.refused("padding-truncated", "one byte short of the size", good[:-1])
+    to.refused("padding-zero-length", "no bytes at all", b"")
+    to.refused("padding-oversized", "a smaller size would have held the data", padding.pad(b"abc", (4096,)), sizes="record")
+
+
+def spellings() -> None:
+    """§1: the one spelling of an object."""
+    to = Writer("jcs")
+    good = to_jcs({"b": [1, True, None, {"x": 'ё\n\u001f\u007f"'}], "a": 2**53 - 1})
+    to.opened("jcs-object", "every kind of value", good, good)
+    to.opened("jcs-empty", "the empty object", b"{}", b"{}")
+    for name, comment, raw in (
+        ("order", "keys out of order", b'{"b":1,"a":2}'),
+        ("space", "white space", b'{"a": 1}'),
+        ("duplicate", "a key twice", b'{"a":1,"a":1}'),
+        ("float", "a float", b'{"a":1.0}'),
+        ("large", "2^53", b'{"a":9007199254740992}'),
+        ("negative", "a negative number", b'{"a":-1}'),
+        ("surrogate", "an unpaired surrogate", b'{"a":"\\ud800"}'),
+        ("escape", "an escape that is not needed", b'{"a":"\\u0061"}'),
+        ("list", "not an object", b"[]"),
+        ("key", "a key that is not ASCII", '{"ё":1}'.encode()),
+        ("zero-length", "no bytes at all", b""),
+    ):
+        to.refused(f"jcs-{name}", comment, raw, BAD)
+
+
+def seals() -> None:
+    """§3: the two seals."""
+    where = Context(ROOT, "report.work", REPORT, "work", 3, 1)
+    named = {"root": ROOT, "id": REPORT, "version": 3, "epoch": 1}
+    to = Writer("envelope", key=KEY, context="report.work", field="work", **named)
+    plain = b"the plaintext"
+    good = envelope.seal(plain, KEY, where)
+    to.opened("envelope-work", "a report.work envelope", good, plain)
+    to.opened("envelope-empty", "an empty plaintext", envelope.seal(b"", KEY, where), b"")
+    _strangers(to, "envelope", good, other="report.summary")
+    to.refused("envelope-wrong-key", "another key", good, key=world.seed("other"))
+    to.refused("envelope-short-key", "a key of 31 bytes", good, key=KEY[:31])
+    to.refused("envelope-truncated", "the last byte is missing", good[:-1])
+    to.refused("envelope-zero-length", "no bytes at all", b"")
+    to.refused("envelope-header-epoch", "the epoch in the header flipped", world.flipped(good, 79))
+    to.refused("envelope-header-suite", "another suite", world.flipped(good, 33))
+    to.refused("envelope-flipped-tag", "one bit of the tag", world.flipped(good, 8 * len(good) - 1))
+    to.refused("envelope-flipped-commitment", "one bit of the commitment", world.flipped(good, 8 * 40))
+    other = envelope.seal(b"another plaintext", KEY, where)
+    to.refused("envelope-swapped", "salt and commitment of one envelope before the ciphertext of another", good[:66] + other[66:])
+
+    where = replace(where, kind="ledger.batch", field="audit")
+    to = Writer("hpke", seed=world.seed("kem 3"), context="ledger.batch", field="audit", **named)
+    good = hpke.seal_to(plain, NIGORA.kem.public, where)
+    to.opened("hpke-batch", "an HPKE object", good, plain)
+    to.opened("hpke-empty", "an empty plaintext", hpke.seal_to(b"", NIGORA.kem.public, where), b"")
+    _strangers(to, "hpke", good, other="reply")
+    to.refused("hpke-wrong-key", "another key pair", good, seed=world.seed("kem 4"))
+    renamed = good[:6] + hpke.key_id(DAVID.kem.public) + good[14:]
+    to.refused("hpke-renamed-key", "another key pair, and its key id in the header", renamed, seed=world.seed("kem 4"))
+    to.refused("hpke-truncated", "the last byte is missing", good[:-1])
+    to.refused("hpke-zero-length", "no bytes at all", b"")
+    to.refused("hpke-header-key-id", "the key id in the header flipped", world.flipped(good, 50))
+    to.refused("hpke-flipped-lattice", "one bit of the lattice ciphertext", world.flipped(good, 8 * 100))
+    to.refused("hpke-flipped-curve", "one bit of the curve ciphertext", world.flipped(good, 8 * 1110))
+    to.refused("hpke-curve-zero", "a curve point of low order", good[: 18 + 1088] + bytes(32) + good[1138:])
+    to.refused("hpke-flipped-tag", "one bit of the tag", world.flipped(good, 8 * len(good) - 1))
+
+
+def _strangers(to: Writer, name: str, good: bytes, *, other: str) -> None:
+    to.refused(f"{name}-wrong-root", "of another instance", good, root=bytes(32))
+    to.refused(f"{name}-wrong-kind", "of another kind", good, context=other)
+    to.refused(f"{name}-wrong-id", "of another record", good, id=world.BATCH)
+    to.refused(f"{name}-wrong-field", "of another field", good, field="wrok")
+    to.refused(f"{name}-wrong-version", "of another version", good, version=4)
+    to.refused(f"{name}-wrong-epoch", "of another epoch", good, epoch=2)
+
+
+def wraps() -> None:
+    """§4: wraps."""
+    named: dict[str, Any] = {"root": ROOT, "recipient": "team", "version": 2, "epoch": 1}
+    good = keyring.wrap_key(KEY, TEAM.wrap_key, record=f"report:{REPORT}/row", **named)
+    to = Writer("wrap", secret=TEAM.secret, record=f"report:{REPORT}", part="row", **named)
+    to.opened("wrap-row", "a row key under the team's wrap key", good, KEY)
+    to.refused("wrap-other-part", "the wrap of another part", good, part="body")
+    to.refused("wrap-other-recipient", "the wrap of another recipient", good, recipient="audit")
+
+    sealed = keyring.wrap_epoch(TEAM, NIGORA.kem.public, root=ROOT, recipient=f"member:{NIGORA.id}")
+    parameters = {"root": ROOT, "name": "team", "recipient": f"member:{NIGORA.id}", "epoch": 1}
+    public = {"commit": TEAM.public.commit, "public": TEAM.public.kem}
+    to = Writer("epoch-secret", seed=world.seed("kem 3"), **parameters, **public)
+    to.opened("epoch-secret", "the team secret wrapped to a member", sealed, TEAM.secret)
+    planted = keyring.wrap_epoch(
+        keyring.EpochSecret("team", 1, world.seed("planted")), NIGORA.kem.public, root=ROOT, recipient=f"member:{NIGORA.id}"
+    )
+    to.refused("epoch-secret-planted", "a secret that the manifest does not commit to", planted)
+    to.refused("epoch-secret-as-audit", "the team secret shown as the audit secret", sealed, name="audit")
+
+
+def state_of(*signed: SignedManifest) -> bytes:
+    """Write a state file."""
+    bodies, signatures = [to_b64(item.body) for item in signed], [to_b64(item.signatures) for item in signed]
+    return to_jcs({"manifests": bodies, "signatures": signatures})
+
+
+def manifests() -> None:
+    """§5: the chain."""
+    to = Writer("manifest", root=ROOT)
+    to.opened("manifest-founding", "one manifest, signed by one lead", state_of(FOUNDING), sha256(FOUNDING.body))
+    to.opened("manifest-second", "a second one, signed by both leads", state_of(FOUNDING, SECOND), sha256(SECOND.body))
+    to.refused("manifest-wrong-root", "pinned to another root", state_of(FOUNDING), root=bytes(32))
+    to.refused("manifest-one-lead", "the second lead did not sign", state_of(FOUNDING, world.signed(SECOND.body, RUTH)))
+    to.refused("manifest-caseworker", "a caseworker signed too", state_of(FOUNDING, world.signed(SECOND.body, RUTH, OMID, NIGORA)))
+    to.refused("manifest-skipped", "the second manifest alone", state_of(SECOND))
+    swapped = manifest.encode_signatures({RUTH.id: world.signature(SECOND.body, OMID), OMID.id: world.signature(SECOND.body, RUTH)})
+    to.refused("manifest-swapped", "the two signatures swapped", state_of(FOUNDING, SignedManifest(SECOND.body, swapped)))
+    extra = world.signed(world.changed(SECOND.body, extra=1), RUTH, OMID)
+    to.refused("manifest-extra-field", "a field this version does not have", state_of(FOUNDING, extra))
+    to.refused("manifest-zero-length", "no bytes at all", b"")
+
+
+def receipts() -> None:
+    """§7: codes and keys."""
+    to = Writer("code")
+    digits = receipt.to_digits(SECRET)
+    to.opened("code-digits", "27 digits", digits.encode(), SECRET)
+    persian = digits.translate({ord("0") + value: ord("۰") + value for value in range(10)}).replace(" ", "-")
+    to.opened("code-persian", "Persian digits, dashes", persian.encode(), SECRET)
+    for language in receipt.WORD_LANGUAGES:
+        words = " ".join(receipt.to_words(SECRET, language))
+        to.opened(f"code-words-{language}", "eight words in capitals", words.upper().encode(), SECRET)
+    mistyped = digits[:-2] + digits[-1] + digits[-2]
+    to.refused("code-mistyped", "the last two digits swapped", mistyped.encode(), "mistyped")
+    to.refused("code-short", "26 digits", digits[:-1].encode(), BAD)
+    to.refused("code-large", "27 digits that are more than 88 bits", b"9" * 27, BAD)
+    to.refused("code-nine-words", "nine words", " ".join([*receipt.to_words(SECRET, "en"), "zoo"]).encode(), BAD)
+    to.refused("code-empty", "nothing", b"", BAD)
+    keys = receipt.derive(SECRET, ROOT)
+    found = keys.address + keys.dedupe + keys.signing.public + keys.kem.public
+    Writer("receipt", root=ROOT).opened("receipt-keys", "address, dedupe, signing and KEM public keys", SECRET, found)
+
+
+def body_of(unsigned: dict[str, Any], signer: SigningKeys) -> bytes:
+    """Sign a body as a source does, whatever it says."""
+    thread, request = bytes.fromhex(unsigned["thread"]), bytes.fromhex(unsigned["request"])
+    message = length_prefixed(
+        "paivand/v1 source request", ROOT, thread, request, unsigned["kind"], sha256(to_jcs(unsigned)), unsigned["week"]
+    )
+    return padding.pad(to_jcs({**unsigned, "signature": to_b64(signer.sign(message))}), padding.TEXT)
+
+
+def sealed_report() -> mailbox.SealedReport:
+    """Send one report."""
+    return mailbox.seal_report(
+        receipt.derive(SECRET, ROOT),
+        root=ROOT,
+        team=TEAM.public,
+        report_id=REPORT,
+        kind="first",
+        form="short-1",
+        language="ru",
+        consent=sha256(b"consent").hex(),
+        day=DAY,
+        week=WEEK,
+        answers={"text": "Пришли двое.\nСпросили про брата.", "reply": "yes"},
+    )
+
+
+def opened_report(sent: mailbox.SealedReport) -> tuple[bytes, bytes, ReportBody]:
+    """Open a report; return (body key, plaintext of the body, body)."""
+    key, _ = keyring.read_bundle(keyring.open_bundle(sent.bundle, TEAM, root=ROOT, report_id=REPORT))
+    plaintext = envelope.unseal(sent.body, key, mailbox.body_context(ROOT, REPORT, 1))
+    return key, plaintext, mailbox.read_body(ROOT, plaintext)
+
+
+def reports() -> None:
+    """§7 and §8: what travels between a source and the team."""
+    sent = sealed_report()
+    key, plaintext, found = opened_report(sent)
+    to = Writer("report", root=ROOT, team=TEAM.secret, report=REPORT, epoch=1, bundle=sent.bundle)
+    to.opened("report-first", "bundle and body of a report", sent.body, to_jcs(found.answers))
+    again = envelope.seal(plaintext, key, mailbox.body_context(ROOT, REPORT, 1))
+    to.refused("report-swapped-body", "another sealing of the same body under the same key", again)
+    bundle = hpke.seal_to(
+        padding.pad(to_jcs({"v": 1, "body_key": to_b64(key), "body_digest": sha256(sent.body).hex(), "files": []}), padding.SMALL),
+        TEAM.public.kem,
+        Context(ROOT, "report.bundle", world.BATCH, "bundle", 1, 1),
+    )
+    to.refused("report-other-bundle", "a bundle of another report", sent.body, bundle=bundle)
+
+    to = Writer("body", root=ROOT)
+    to.opened("body-first", "a body as it was sealed", plaintext, to_jcs(found.answers))
+    value = from_jcs(padding.unpad(plaintext, padding.TEXT))
+    unsigned = {name: item for name, item in value.items() if name != "signature"}
+    changed = padding.pad(to_jcs({**value, "language": "en"}), padding.TEXT)
+    to.refused("body-changed", "another language under the same signature", changed)
+    signer = receipt.derive(SECRET, ROOT).signing
+    thread = body_of({**unsigned, "thread": "00" * 16}, signer)
+    to.refused("body-other-thread", "a thread that does not follow from the keys, rightly signed", thread)
+    to.refused("body-extra-field", "a field this version does not have, rightly signed", body_of({**unsigned, "x": 1}, signer))
+    to.refused("body-short-salt", "a salt of 31 bytes, rightly signed", body_of({**unsigned, "salt": to_b64(bytes(31))}, signer))
+    to.refused("body-not-canonical", "keys out of order", _not_canonical(plaintext))
+
+    summary = {"v": 1, "kind": "first", "thread": found.thread, "day": DAY, "language": "ru", "danger": None, "reply": "yes"}
+    raw = to_jcs({**summary, "size": "s", "answered": ["reply", "text"], "flags": []})
+    where = Context(ROOT, "report.summary", REPORT, sha256(sent.body).hex(), 1, 1)
+    to = Writer("summary", root=ROOT, key=key, report=REPORT, epoch=1, body=sent.body)
+    sealed = envelope.seal(padding.pad(raw, padding.SMALL), key, where)
+    to.opened("summary", "a summary, bound to its body", sealed, raw)
+    to.refused("summary-other-body", "the summary of another sealing", sealed, body=again)
+    to.refused("summary-not-padded", "no padding", envelope.seal(raw, key, where))
+    replies(found)
+
+
+def _not_canonical(plaintext: bytes) -> bytes:
+    data = padding.unpad(plaintext, padding.TEXT)
+    first, rest = data[1:].split(b",", 1)
+    return padding.pad(b"{" + rest[:-1] + b"," + first + b"}", padding.TEXT)
+
+
+def replies(to_body: ReportBody) -> None:
+    """§8: a reply and its forgeries."""
+    to = Writer("reply", secret=SECRET, root=ROOT, index=1, state=state_of(FOUNDING))
+    named: dict[str, Any] = {"root": ROOT, "epoch": 1, "to": to_body, "language": "ru", "day": DAY}
+
+    def reply(index: int, by: world.Person, **changes: Any) -> bytes:
+        return mailbox.seal_reply(index=index, text="Мы прочли.", signer=by.id, keys=by.sign, **{**named, **changes})[1]
+
+    to.opened("reply", "reply 1 by a caseworker", reply(1, NIGORA), "Мы прочли.".encode())
+    to.refused("reply-other-index", "reply 2 at the address of reply 1", reply(2, NIGORA))
+    to.refused("reply-auditor", "signed by an auditor", reply(1, DAVID))
+    to.refused("reply-stranger", "signed by somebody the manifest does not name", reply(1, STRANGER))
+    to.refused("reply-other-thread", "signed for another thread", reply(1, NIGORA, to=replace(to_body, thread="00" * 16)))
+    to.refused("reply-zero-length", "no bytes at all", b"")
+
+
+def members() -> None:
+    """§6: blob, name, session."""
+    blob = keyring.MemberBlob(world.seed("kem 3"), world.seed("sign 3"), bytes(range(20)), 59_000_000, ROOT, 2)
+    where = Context(ROOT, "member.blob", NIGORA.id, "blob", 5, 0)
+    good = blob.seal(KEY, NIGORA.id, 5)
+    to = Writer("blob", key=KEY, root=ROOT, member=NIGORA.id, version=5)
+    to.opened("blob", "a member's blob", good, envelope.unseal(good, KEY, where))
+    to.refused("blob-older", "version 4 in the place of version 5", blob.seal(KEY, NIGORA.id, 4))
+    to.refused("blob-zero-length", "an empty plaintext", envelope.seal(b"", KEY, where))
+
+    secret = keyring.ServerSecret(world.seed("server"))
+    sealed = secret.seal_name(ROOT, NIGORA.id, "Нигора")
+    to = Writer("name", secret=secret.secret, root=ROOT, member=NIGORA.id)
+    to.opened("name", "a display name", sealed, "Нигора".encode())
+    to.refused("name-other-member", "another member's name", sealed, member=RUTH.id)
+
+    cookie, host = to_url_text(world.seed("cookie")), world.seed("host")
+    sealed = keyring.SessionKeys.of(cookie, host).seal(world.unlocked(), root=ROOT, member_id=NIGORA.id, expires=EXPIRY, epoch=2)
+    to = Writer("session", cookie=cookie, host=host, root=ROOT, member=NIGORA.id, expiry=EXPIRY, epoch=2)
+    to.opened("session", "a session row", sealed, world.unlocked().to_jcs())
+    to.refused("session-longer", "another expiry", sealed, expiry=EXPIRY + 1)
+    to.refused("session-other-member", "another member", sealed, member=RUTH.id)
+    to.refused("session-other-host", "after a restart of the host", sealed, host=world.seed("another host"))
+    to.refused("session-short-cookie", "a cookie of 31 bytes", sealed, BAD, cookie=to_url_text(bytes(31)))
+
+
+def tokens() -> None:
+    """§7: form tokens."""
+    sealed = envelope.seal(SECRET, KEY, Context(ROOT, "form.token", "write", "token", 0, HOUR))
+    to = Writer("token", key=KEY, root=ROOT, purpose="write", hour=HOUR)
+    to.opened("token", "a token with a receipt secret", to_url_text(sealed).encode(), SECRET)
+    to.refused("token-other-purpose", "a token of another page", to_url_text(sealed).encode(), purpose="box")
+    to.refused("token-padded", "base64 padding", to_url_text(sealed).encode() + b"=")
+    to.refused("token-zero-length", "no bytes at all", b"")
+
+
+def entry_of(record: dict[str, Any], salt: bytes, /, **changes: Any) -> tuple[bytes, bytes]:
+    """Seal an entry by hand; return (sealed, leaf)."""
+    commitment = entries.commitment_of(salt, to_jcs(record))
+    made = CHAIN.newest.digest
+    signature = NIGORA.sign.sign(entries.signed_bytes(ROOT, world.ORIGIN, record["index"], commitment, made))
+    opening = {"record": record, "salt": to_b64(salt), "signature": to_b64(signature), "manifest": made.hex(), **changes}
+    where = Context(ROOT, "ledger.record", str(record["index"]), "record", 1, 1)
+    leaf = entries.leaf_of(commitment, record["day"][:7], entries.tag_of(TEAM.tag_key, f"report:{REPORT}", 2))
+    return envelope.seal(padding.pad(to_jcs(opening), padding.RECORD), KEY, where), leaf
+
+
+def ledger() -> None:
+    """§9: leaf, entry, tree, head, row digest."""
+    record = {"v": 1, "index": 7, "day": DAY, "kind": "report.noted", "actor": NIGORA.id, "role": "caseworker"}
+    record |= {"object": f"report:{REPORT}", "version": 2, "digest": sha256(b"row").hex(), "details": {}}
+    sealed, leaf = entry_of(record, world.seed("salt"))
+    commitment, tag = entries.read_leaf(leaf)
+    to = Writer("leaf")
+    to.opened("leaf", "163 bytes", leaf, commitment + tag)
+    to.refused("leaf-capitals", "a commitment in capitals", leaf.replace(commitment.hex().encode(), commitment.hex().upper().encode()), BAD)
+    to.refused("leaf-version", "version 2", leaf.replace(b'"v":1', b'"v":2'), BAD)
+    to.refused("leaf-extra-field", "a field this version does not have", leaf[:-1] + b',"w":1}', BAD)
+    to.refused("leaf-zero-length", "no bytes at all", b"", BAD)
+
+    to = Writer("entry", key=KEY, root=ROOT, index=7, epoch=1, origin=world.ORIGIN, actor=NIGORA.sign.public, leaf=leaf)
+    to.opened("entry", "a sealed entry, its leaf and its signer", sealed, to_jcs(record))
+    to.refused("entry-other-signer", "another member's key", sealed, actor=RUTH.sign.public)
+    to.refused("entry-other-place", "at another index", sealed, index=8)
+    to.refused("entry-other-leaf", "beside a leaf that commits to something else", sealed, leaf=entry_of(record, bytes(32))[1])
+    short, short_leaf = entry_of(record, bytes(31))
+    to.refused("entry-short-salt", "a salt of 31 bytes", short, leaf=short_leaf)
+    forged = entry_of(record, world.seed("salt"), record={**record, "kind": "report.left"})[0]
+    to.refused("entry-other-record", "the record is not the one committed to", forged)
+
+    to = Writer("tag", secret=TEAM.secret, record=f"report:{REPORT}", version=2, epoch=1)
+    to.opened("tag", "the tag in the leaf above; the bytes are the leaf", leaf, tag)
+
+    leaves = [entries.leaf_of(world.seed(f"c{at}"), DAY[:7], world.seed(f"t{at}")) for at in range(7)]
+    to = Writer("tree")
+    for size in (0, 1, 7):
+        to.opened(f"tree-{size}", f"{size} leaves", b"".join(leaves[:size]), tree.grow(leaves[:size]).root)
+
+    head = f"{world.ORIGIN}\n7\n{to_b64(tree.grow(leaves).root)}\n".encode()
+    to = Writer("head")
+    to.opened("head", "three lines", head, head)
+    to.refused("head-size", "a size with a leading zero", head.replace(b"\n7\n", b"\n07\n"), BAD)
+    to.refused("head-truncated", "the last line end is missing", head[:-1], BAD)
+
+    clear = {"week": WEEK, "state": "triage", "owner": NIGORA.id}
+    keys = {"body": envelope.key_commitment(KEY).hex(), "row": envelope.key_commitment(world.seed("row")).hex()}
+    columns = {"body": b"body", "summary": b"summary", "work": b"work"}
+    found = entries.row_digest(table="report", record_id=REPORT, version=2, clear=clear, sealed=columns, keys=keys)
+    raw = to_jcs({"table": "report", "id": REPORT, "version": 2, "clear": clear, "keys": keys})
+    to = Writer("row", **columns)
+    to.opened("row-digest", "the digest of a report row; the bytes are the object without `sealed`", raw, bytes.fromhex(found))
+
+
+def main() -> None:
+    """Write every file."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.txt"):
+        old.unlink()
+    for write in (paddings, spellings, seals, wraps, manifests, receipts, reports, members, tokens, ledger):
+        write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The vault: keys, seals, signatures and codes."""

@@ -1,0 +1,437 @@
+"""The worked examples of docs/formats.md, read by the program and by a reader that shares no line with it."""
+
+import ast
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from app.errors import MalformedError, ManifestError, MistypedError, SealError
+from app.ledger import tree
+from app.ledger.verify import read_head_file, write_head
+from app.vault import entries, envelope, formtoken, hpke, keyring, mailbox, padding, receipt
+from app.vault.encoding import Context, from_b64, from_jcs, sha256, to_jcs
+from app.vault.formtoken import HourlyKeys
+from app.vault.manifest import Chain, EpochKeys, SignedManifest, verify_chain
+from tests import second_reader as second
+from tests.vault import vectors
+from tests.vault.vectors import Vector
+
+LEAF: Final = 163
+NAMES: Final = vectors.names()
+WORDS: Final = [second.word_list(vectors.FOLDER.parent.parent / "app" / "vault" / "words" / f"{name}.txt") for name in ("en", "ru")]
+
+
+def _leaves(vector: Vector) -> list[bytes]:
+    return [vector.raw[at : at + LEAF] for at in range(0, len(vector.raw), LEAF)]
+
+
+class KnownHour(HourlyKeys):
+    """Hourly keys whose one key is known."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self.key = key
+
+    def of(self, issued: int, hour: int) -> bytes | None:
+        return self.key if issued == hour else None
+
+
+class Program:
+    """The vectors, opened by `app`."""
+
+    @staticmethod
+    def padding(vector: Vector) -> bytes:
+        return padding.unpad(vector.raw, getattr(padding, vector.text("sizes").upper()))
+
+    @staticmethod
+    def jcs(vector: Vector) -> bytes:
+        return to_jcs(from_jcs(vector.raw))
+
+    @staticmethod
+    def _context(vector: Vector) -> Context:
+        numbers = vector.number("version"), vector.number("epoch")
+        return Context(vector.hex("root"), vector.text("context"), vector.text("id"), vector.text("field"), *numbers)
+
+    def envelope(self, vector: Vector) -> bytes:
+        return envelope.unseal(vector.raw, vector.hex("key"), self._context(vector))
+
+    def hpke(self, vector: Vector) -> bytes:
+        return hpke.open_with(vector.raw, hpke.KemKeys.from_seed(vector.hex("seed")), self._context(vector))
+
+    @staticmethod
+    def wrap(vector: Vector) -> bytes:
+        epoch = vector.number("epoch")
+        return keyring.unwrap_key(
+            vector.raw,
+            keyring.EpochSecret("team", epoch, vector.hex("secret")).wrap_key,
+            root=vector.hex("root"),
+            record=f"{vector.text('record')}/{vector.text('part')}",
+            recipient=vector.text("recipient"),
+            version=vector.number("version"),
+            epoch=epoch,
+        )
+
+    @staticmethod
+    def epoch_secret(vector: Vector) -> bytes:
+        return keyring.unwrap_epoch(
+            vector.raw,
+            hpke.KemKeys.from_seed(vector.hex("seed")),
+            root=vector.hex("root"),
+            name=vector.text("name"),
+            recipient=vector.text("recipient"),
+            expected=EpochKeys(vector.number("epoch"), vector.hex("public"), vector.hex("commit")),
+        ).secret
+
+    @staticmethod
+    def _chain(root: bytes, raw: bytes) -> Chain:
+        value = from_jcs(raw)
+        pairs = zip(value["manifests"], value["signatures"], strict=True)
+        return verify_chain(root, [SignedManifest(from_b64(body), from_b64(names)) for body, names in pairs])
+
+    def manifest(self, vector: Vector) -> bytes:
+        try:
+            return self._chain(vector.hex("root"), vector.raw).newest.digest
+        except MalformedError:
+            raise ManifestError from None
+
+    @staticmethod
+    def code(vector: Vector) -> bytes:
+        return receipt.read_code(vector.raw.decode())
+
+    @staticmethod
+    def receipt(vector: Vector) -> bytes:
+        keys = receipt.derive(vector.raw, vector.hex("root"))
+        return keys.address + keys.dedupe + keys.signing.public + keys.kem.public
+
+    @staticmethod
+    def report(vector: Vector) -> bytes:
+        root, report, epoch = vector.hex("root"), vector.text("report"), vector.number("epoch")
+        team = keyring.EpochSecret("team", epoch, vector.hex("team"))
+        key, digest = keyring.read_bundle(keyring.open_bundle(vector.hex("bundle"), team, root=root, report_id=report))
+        if sha256(vector.raw) != digest:
+            raise SealError
+        plaintext = envelope.unseal(vector.raw, key, mailbox.body_context(root, report, epoch))
+        return to_jcs(mailbox.read_body(root, plaintext).answers)
+
+    @staticmethod
+    def body(vector: Vector) -> bytes:
+        return to_jcs(mailbox.read_body(vector.hex("root"), vector.raw).answers)
+
+    @staticmethod
+    def summary(vector: Vector) -> bytes:
+        body, epoch = sha256(vector.hex("body")).hex(), vector.number("epoch")
+        where = Context(vector.hex("root"), "report.summary", vector.text("report"), body, 1, epoch)
+        return to_jcs(from_jcs(padding.unpad(envelope.unseal(vector.raw, vector.hex("key"), where), padding.SMALL)))
+
+    def reply(self, vector: Vector) -> bytes:
+        keys, index = receipt.derive(vector.hex("secret"), vector.hex("root")), vector.number("index")
+        chain = self._chain(vector.hex("root"), vector.hex("state"))
+        address = mailbox.reply_address(keys.address, index)
+        return mailbox.open_reply(keys, address, vector.raw, index=index, chain=chain).text.encode()
+
+    @staticmethod
+    def blob(vector: Vector) -> bytes:
+        root, member, version = vector.hex("root"), vector.text("member"), vector.number("version")
+        blob = keyring.MemberBlob.unseal(vector.raw, vector.hex("key"), root, member, version)
+        again = blob.seal(vector.hex("key"), member, version)
+        return envelope.unseal(again, vector.hex("key"), Context(root, "member.blob", member, "blob", version, 0))
+
+    @staticmethod
+    def name(vector: Vector) -> bytes:
+        secret = keyring.ServerSecret(vector.hex("secret"))
+        return secret.open_name(vector.hex("root"), vector.text("member"), vector.raw).encode()
+
+    @staticmethod
+    def session(vector: Vector) -> bytes:
+        return (
+            keyring.SessionKeys.of(vector.text("cookie"), vector.hex("host"))
+            .unseal(
+                vector.raw,
+                root=vector.hex("root"),
+                member_id=vector.text("member"),
+                expires=vector.number("expiry"),
+                epoch=vector.number("epoch"),
+            )
+            .to_jcs()
+        )
+
+    @staticmethod
+    def token(vector: Vector) -> bytes:
+        keys, hour = KnownHour(vector.hex("key")), vector.number("hour")
+        secret = formtoken.read(keys, vector.raw.decode(), root=vector.hex("root"), purpose=vector.text("purpose"), hour=hour)
+        if secret is None:
+            raise SealError
+        return secret
+
+    @staticmethod
+    def leaf(vector: Vector) -> bytes:
+        return b"".join(entries.read_leaf(vector.raw))
+
+    @staticmethod
+    def entry(vector: Vector) -> bytes:
+        root, index, epoch = vector.hex("root"), vector.number("index"), vector.number("epoch")
+        opened = entries.open_entry(vector.raw, vector.hex("leaf"), vector.hex("key"), root=root, index=index, epoch=epoch)
+        if not opened.is_signed_by(vector.hex("actor"), root=root, origin=vector.text("origin")):
+            raise SealError
+        return to_jcs(opened.record)
+
+    @staticmethod
+    def tag(vector: Vector) -> bytes:
+        secret = keyring.EpochSecret("team", vector.number("epoch"), vector.hex("secret"))
+        tag = entries.tag_of(secret.tag_key, vector.text("record"), vector.number("version"))
+        if entries.read_leaf(vector.raw)[1] != tag:
+            raise SealError
+        return tag
+
+    @staticmethod
+    def tree(vector: Vector) -> bytes:
+        frontier = tree.Frontier()
+        for leaf in _leaves(vector):
+            frontier = frontier.append(leaf)
+        return frontier.root
+
+    @staticmethod
+    def head(vector: Vector) -> bytes:
+        return write_head(read_head_file(vector.raw.decode())).encode()
+
+    @staticmethod
+    def row(vector: Vector) -> bytes:
+        value, columns = from_jcs(vector.raw), {name: vector.hex(name) for name in ("body", "summary", "work")}
+        return bytes.fromhex(
+            entries.row_digest(
+                table=value["table"],
+                record_id=value["id"],
+                version=value["version"],
+                clear=value["clear"],
+                sealed=columns,
+                keys=value["keys"],
+            )
+        )
+
+
+class Second:
+    """The vectors, opened by the second reader."""
+
+    @staticmethod
+    def padding(vector: Vector) -> bytes:
+        return second.unpad(vector.raw, second.SIZES[vector.text("sizes")])
+
+    @staticmethod
+    def jcs(vector: Vector) -> bytes:
+        return second.jcs(second.read_jcs(vector.raw))
+
+    @staticmethod
+    def _where(vector: Vector) -> second.Where:
+        numbers = vector.number("version"), vector.number("epoch")
+        return second.Where(vector.hex("root"), vector.text("context"), vector.text("id"), vector.text("field"), *numbers)
+
+    def envelope(self, vector: Vector) -> bytes:
+        return second.open_envelope(vector.raw, vector.hex("key"), self._where(vector))
+
+    def hpke(self, vector: Vector) -> bytes:
+        return second.open_hpke(vector.raw, second.kem(vector.hex("seed")), self._where(vector))
+
+    @staticmethod
+    def wrap(vector: Vector) -> bytes:
+        epoch = vector.number("epoch")
+        return second.open_wrap(
+            vector.raw,
+            second.epoch_key(vector.hex("secret"), "team", epoch, "wrap"),
+            root=vector.hex("root"),
+            record=vector.text("record"),
+            part=vector.text("part"),
+            recipient=vector.text("recipient"),
+            version=vector.number("version"),
+            epoch=epoch,
+        )
+
+    @staticmethod
+    def epoch_secret(vector: Vector) -> bytes:
+        return second.open_epoch(
+            vector.raw,
+            second.kem(vector.hex("seed")),
+            root=vector.hex("root"),
+            name=vector.text("name"),
+            recipient=vector.text("recipient"),
+            epoch=vector.number("epoch"),
+            commit=vector.hex("commit"),
+            public=vector.hex("public"),
+        )
+
+    @staticmethod
+    def manifest(vector: Vector) -> bytes:
+        second.read_state(vector.hex("root"), vector.raw)
+        return second.digest(second.b64(second.read_jcs(vector.raw)["manifests"][-1]))
+
+    @staticmethod
+    def code(vector: Vector) -> bytes:
+        return second.read_code(vector.raw.decode(), *WORDS)
+
+    @staticmethod
+    def receipt(vector: Vector) -> bytes:
+        address, dedupe, sign, kem = (
+            second.receipt_key(vector.raw, vector.hex("root"), label) for label in ("address", "dedupe", "sign", "kem")
+        )
+        return address + dedupe + second.signing_public(sign) + second.kem(kem).public
+
+    @staticmethod
+    def report(vector: Vector) -> bytes:
+        epoch = vector.number("epoch")
+        team = second.kem(second.epoch_key(vector.hex("team"), "team", epoch, "kem"))
+        root, report = vector.hex("root"), vector.text("report")
+        return second.jcs(second.read_report(vector.raw, vector.hex("bundle"), team, root=root, report=report, epoch=epoch)["answers"])
+
+    @staticmethod
+    def body(vector: Vector) -> bytes:
+        return second.jcs(second.read_body(vector.hex("root"), vector.raw)["answers"])
+
+    @staticmethod
+    def summary(vector: Vector) -> bytes:
+        root, report, epoch = vector.hex("root"), vector.text("report"), vector.number("epoch")
+        return second.jcs(second.read_summary(vector.raw, vector.hex("key"), vector.hex("body"), root=root, report=report, epoch=epoch))
+
+    @staticmethod
+    def reply(vector: Vector) -> bytes:
+        root, index = vector.hex("root"), vector.number("index")
+        newest = second.read_state(root, vector.hex("state"))[-1]
+        return str(second.read_reply(vector.raw, vector.hex("secret"), root=root, index=index, newest=newest)["text"]).encode()
+
+    @staticmethod
+    def blob(vector: Vector) -> bytes:
+        root, member, version = vector.hex("root"), vector.text("member"), vector.number("version")
+        return second.jcs(second.open_blob(vector.raw, vector.hex("key"), root=root, member=member, version=version))
+
+    @staticmethod
+    def name(vector: Vector) -> bytes:
+        return second.open_name(vector.raw, vector.hex("secret"), root=vector.hex("root"), member=vector.text("member")).encode()
+
+    @staticmethod
+    def session(vector: Vector) -> bytes:
+        value = second.open_session(
+            vector.raw,
+            vector.text("cookie"),
+            vector.hex("host"),
+            root=vector.hex("root"),
+            member=vector.text("member"),
+            expiry=vector.number("expiry"),
+            epoch=vector.number("epoch"),
+        )
+        return second.jcs(value)
+
+    @staticmethod
+    def token(vector: Vector) -> bytes:
+        purpose, hour = vector.text("purpose"), vector.number("hour")
+        return second.read_token(vector.raw.decode(), vector.hex("key"), root=vector.hex("root"), purpose=purpose, hour=hour)
+
+    @staticmethod
+    def leaf(vector: Vector) -> bytes:
+        commitment, _, tag = second.read_leaf(vector.raw)
+        return commitment + tag
+
+    @staticmethod
+    def entry(vector: Vector) -> bytes:
+        record = second.open_entry(
+            vector.raw,
+            vector.hex("leaf"),
+            vector.hex("key"),
+            root=vector.hex("root"),
+            index=vector.number("index"),
+            epoch=vector.number("epoch"),
+            origin=vector.text("origin"),
+            actor=vector.hex("actor"),
+        )
+        return second.jcs(record)
+
+    @staticmethod
+    def tag(vector: Vector) -> bytes:
+        key = second.epoch_key(vector.hex("secret"), "team", vector.number("epoch"), "tag")
+        tag = second.tag_of(key, vector.text("record"), vector.number("version"))
+        if second.read_leaf(vector.raw)[2] != tag:
+            raise second.ClosedError
+        return tag
+
+    @staticmethod
+    def tree(vector: Vector) -> bytes:
+        return second.tree_root(_leaves(vector))
+
+    @staticmethod
+    def head(vector: Vector) -> bytes:
+        second.read_head(vector.raw)
+        return vector.raw
+
+    @staticmethod
+    def row(vector: Vector) -> bytes:
+        columns = {name: vector.hex(name) for name in ("body", "summary", "work")}
+        return second.row_digest(second.read_jcs(vector.raw), columns)
+
+
+Outcome = tuple[str, bytes]
+
+
+def _program(vector: Vector) -> Outcome:
+    read: Callable[[Vector], bytes] = getattr(Program(), vector.text("kind").replace("-", "_"))
+    try:
+        return "opened", read(vector)
+    except MalformedError:
+        return "malformed", b""
+    except MistypedError:
+        return "mistyped", b""
+    except (SealError, ManifestError):
+        return "cannot-open", b""
+
+
+def _second(vector: Vector) -> Outcome:
+    read: Callable[[Vector], bytes] = getattr(Second(), vector.text("kind").replace("-", "_"))
+    try:
+        return "opened", read(vector)
+    except second.MalformedError:
+        return "malformed", b""
+    except second.MistypedError:
+        return "mistyped", b""
+    except second.ClosedError:
+        return "cannot-open", b""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_readers_agree_with_the_file(name: str) -> None:
+    """Both readers do what the file expects, and give the same bytes where it opens."""
+    vector = vectors.read(name)
+    program, other = _program(vector), _second(vector)
+    assert program[0] == vector.text("expect")
+    assert program == other
+    if program[0] == "opened":
+        assert hashlib.sha256(program[1]).digest() == vector.hex("gives")
+
+
+def test_every_format_has_a_case_that_opens() -> None:
+    """The folder covers every reader, and most of it is refusals."""
+    cases = [vectors.read(name) for name in NAMES]
+    opening = {vector.text("kind").replace("-", "_") for vector in cases if vector.text("expect") == "opened"}
+    assert opening == {name for name in vars(Program) if not name.startswith("_")}
+    assert opening == {name for name in vars(Second) if not name.startswith("_")}
+    expected = Counter(vector.text("expect") for vector in cases)
+    assert set(expected) == set(vectors.EXPECTED)
+    assert expected["cannot-open"] > expected["opened"]
+
+
+def test_files_are_written_in_one_way() -> None:
+    """A file read and written again is the same file: no second spelling hides a change."""
+    for name in NAMES:
+        assert vectors.read(name).write() == (vectors.FOLDER / f"{name}.txt").read_text("utf-8")
+
+
+def test_second_reader_shares_no_line_with_the_program() -> None:
+    """The second reader imports nothing of ours, and not the HPKE of the library that the program uses."""
+    allowed = {"base64", "collections", "cryptography", "dataclasses", "hashlib", "hmac", "json", "pathlib", "re", "struct"}
+    allowed |= {"typing", "unicodedata"}
+    source = ast.parse((vectors.FOLDER.parent / "second_reader.py").read_text("utf-8"))
+    modules = [node.module or "" for node in ast.walk(source) if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in ast.walk(source) if isinstance(node, ast.Import) for alias in node.names]
+    names = [alias.name for node in ast.walk(source) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert {module.split(".")[0] for module in modules} <= allowed
+    assert not any("hpke" in module or "hkdf" in module for module in modules)
+    assert "hpke" not in names
+    assert not any(isinstance(node, ast.Name) and node.id == "__import__" for node in ast.walk(source))
