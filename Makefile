@@ -30,7 +30,7 @@ fix: $(VENV)/ready ## Format and mend what can be mended
 
 messages: $(VENV)/ready ## Collect the texts of code and templates into the catalogues
 	$(BIN)/pybabel -q extract -k _l -F app/i18n/babel.cfg --omit-header --no-location --sort-output -o app/i18n/catalogues/messages.pot .
-	@for po in $(PO); do $(BIN)/pybabel -q update --omit-header --no-fuzzy-matching --ignore-obsolete -i app/i18n/catalogues/messages.pot -o $$po -l $$(echo $$po | cut -d/ -f4); done
+	@for po in $(PO); do $(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -i app/i18n/catalogues/messages.pot -o $$po -l $$(echo $$po | cut -d/ -f4); done
 
 pictures: $(VENV)/ready $(MO) ## Take the pictures of README and docs from a running demo
 	$(BIN)/python docs/pictures.py

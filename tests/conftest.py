@@ -196,6 +196,11 @@ class Member(Browser):
     def take_in(self) -> TestResponse:
         return self.press("/desk/queue")
 
+    def take_in_again(self) -> TestResponse:
+        """Go to the queue and take waiting reports in."""
+        self.get("/desk/queue")
+        return self.take_in()
+
     def open_first(self) -> TestResponse:
         return self.press("/open")
 

@@ -76,8 +76,8 @@ def show_log() -> ResponseReturnValue:
     shown = {"origin": head.origin, "size": head.size, "root": to_b64(head.root)}
     shut = sum(row["state"] == "sealed" for row in rows)
     alert = ngettext(
-        "%(num)d entry on this page does not open, and no erasure explains it. Ask the lead why.",
-        "%(num)d entries on this page do not open, and no erasure explains it. Ask the lead why.",
+        "%(num)d entry on this page does not open, and no erasure explains it. Ask a lead about it.",
+        "%(num)d entries on this page do not open, and no erasure explains it. Ask a lead about it.",
         shut,
     )
     return STAFF.render(

@@ -103,7 +103,7 @@ CHOICES: Final[dict[str, dict[str, Any]]] = {
 }
 QUESTIONS: Final[dict[str, Any]] = {
     "who": _l("Who was put under pressure"),
-    "exile": _l("Because of whom"),
+    "exile": _l("The person abroad"),
     "rel": _l("The person abroad is their"),
     "day": _l("Day"),
     "month": _l("Month"),

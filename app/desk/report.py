@@ -272,13 +272,13 @@ def _facts(talk: Conversation) -> list[tuple[str, str]]:
     unset = str(labels.NOT_STATED)
     may = labels.choice_text("may", given["may"]) if "may" in given else _("only to be read and checked by us")
     if "never" in given:
-        may = f"{may}. {labels.choice_text('never', '1').capitalize()}"
+        may = f"{may}; {labels.choice_text('never', '1')}"
     return [
         (_("Writes"), "; ".join(writes) or unset),
         (_("In danger now"), labels.choice_text("danger", given["danger"]) if "danger" in given else unset),
         (_("May be used for"), may),
         (_("May we write"), labels.choice_text("reply", given["reply"]) if "reply" in given else unset),
-        (_("Came"), day_text(talk.body.day)),
+        (_("Arrived"), day_text(talk.body.day)),
         *[(_("Sent with the same form"), queue.ref_of(related)) for related in talk.related],
     ]
 
@@ -324,4 +324,4 @@ def _letter_state(letter: Letter, names: dict[str, str]) -> str:
     state = str(labels.LETTERS[letter.message.state])
     if letter.message.releaser is None:
         return state
-    return _("%(state)s by %(name)s", state=state, name=names.get(letter.message.releaser, ""))
+    return _("%(state)s: %(name)s", state=state, name=names.get(letter.message.releaser, ""))

@@ -1,0 +1,246 @@
+"""Take the pictures of README and docs: start a throw-away demonstration, walk it as its people do, photograph the main pages.
+
+No picture holds a person's name: the report that is photographed retells the published article in codes.
+"""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+IMAGES: Final = ROOT / "docs" / "images"
+WIDTHS: Final = (320, 1280)
+SCHEMES: Final = ("light", "dark")
+MAX_HEIGHT: Final = 2400
+LIST_HEIGHT: Final = 1200  # a long list repeats itself
+MAX_BYTES: Final = 4 * 2**20
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-lcd-text",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TEXT: Final = (
+    "Demonstration: retold from a published article (Foreign Policy Centre, 4 December 2017).\n\n"
+    "On 22 September 2016 about two hundred people gathered at the house of I. Y. in Khujand. They chanted and held posters. "
+    "They called him a traitor. He lives in exile.\n\n"
+    "The next day the flat of his sister was the target.\n\n"
+    "The security services detained his brother and his father-in-law. They threatened to take the property of the family "
+    "unless he was made to stop.\n\n"
+    "In the following months many relatives fled the country."
+)
+GIST: Final = "Crowd at a house; brother and father-in-law held; property threatened"
+SUMMARY: Final = (
+    "Crowd of about 200 at the house of I. Y. on 22 September 2016, the sister’s flat the day after. "
+    "Two relatives detained, property threatened unless he stops. Many relatives fled in the following months."
+)
+QUESTION: Final = "Thank you for writing to us.\n\nDo you know whether the two relatives are free again? You do not have to answer."
+ANSWER: Final = "I do not know. I will write again when I hear something."
+GISTS: Final = {"Persian": "Father taken off a flight; passport taken later", "Tajik": "Passports taken; no travel beyond the town"}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demonstration."""
+
+    folder: Path
+    address: str
+    passphrases: dict[str, str]
+
+    def code(self, name: str) -> str:
+        """Return a present second-device code."""
+        command = [sys.executable, "-m", "app", "demo", "code", name, "--folder", str(self.folder)]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - our own words
+
+
+@contextlib.contextmanager
+def run_demo() -> Iterator[Demo]:
+    """Found a demonstration in a temporary folder and serve it until the pictures are taken."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "demo"
+        command = [sys.executable, "-m", "app", "demo", "serve", "--port", str(port), "--folder", str(folder)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - our own words
+            try:
+                yield Demo(folder, f"http://127.0.0.1:{port}", _passphrases(server))
+            finally:
+                server.send_signal(signal.SIGINT)
+
+
+def _passphrases(server: subprocess.Popen[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in server.stdout or ():
+        match line.split():
+            case ["demo:", "auditors", *_]:
+                return found
+            case ["demo:", ("lead" | "caseworker" | "auditor"), name, *words, _]:
+                found[name] = " ".join(words)
+    raise SystemExit("the demonstration did not start")
+
+
+def shoot(page: Page, name: str, *, schemes: tuple[str, ...] = SCHEMES, limit: int = MAX_HEIGHT) -> None:
+    """Photograph a page at every width and in the colour schemes."""
+    page.wait_for_load_state()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for scheme in schemes:
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            height = min(limit, round(page.locator("html").bounding_box()["height"]))  # type: ignore[index]
+            clip = {"x": 0, "y": 0, "width": width, "height": max(800, height)}
+            page.screenshot(path=IMAGES / f"{name}-{width}-{scheme}.png", full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
+
+
+def sign_in(browser: Browser, demo: Demo, name: str, door: str = "/desk/") -> Page:
+    """Return a signed-in member's page."""
+    page = browser.new_context().new_page()
+    page.goto(demo.address + door)
+    page.fill("[name=name]", name)
+    page.fill("[name=passphrase]", demo.passphrases[name])
+    page.fill("[name=code]", demo.code(name))
+    with page.expect_navigation():
+        page.click("button.go")
+    return page
+
+
+def open_row(page: Page, demo: Demo, words: str) -> None:
+    """Open the first report whose row in the queue has these words."""
+    page.goto(f"{demo.address}/desk/queue")
+    with page.expect_navigation():
+        page.locator("tr", has_text=words).first.locator("button.plain").click()
+
+
+def open_ours(page: Page, demo: Demo) -> None:
+    """Open the report that was just written; the other English one names people and is never photographed."""
+    page.goto(f"{demo.address}/desk/queue")
+    for ref in page.locator("tr", has_text="English").locator(".ref").all_inner_texts():
+        open_row(page, demo, ref)
+        if is_ours(page):
+            return
+    raise SystemExit("pictures: the report that was written is not in the queue")
+
+
+def is_ours(page: Page) -> bool:
+    """Tell whether the open report is the one in codes."""
+    return TEXT.rpartition("\n")[2] in page.locator("main").inner_text()
+
+
+def describe(page: Page, gist: str, summary: str = "") -> None:
+    """Take the open report and describe it."""
+    with page.expect_navigation():
+        page.click("text=Take this report")
+    page.fill("[name=gist]", gist)
+    page.fill("[name=summary]", summary)
+    with page.expect_navigation():
+        page.locator(".edit .go").click()
+
+
+def write_report(page: Page, demo: Demo) -> str:
+    """Photograph the way of a source up to the receipt; return the code."""
+    page.goto(demo.address)
+    shoot(page, "landing")
+    page.click("[lang=ru]")
+    page.click("[value=write]")
+    shoot(page, "write-ru", schemes=("light",))
+    page.goto(demo.address)
+    page.click("[value=write]")
+    shoot(page, "write")
+    page.fill("[name=text]", TEXT)
+    page.check("[name=danger][value=unknown]")
+    for question, choice in (("yourself", "[name=for][value=other]"), ("write to you", "[name=reply][value=yes]")):
+        page.click(f"summary:has-text('{question}')")
+        page.check(choice)
+    page.click("summary:has-text('When and where')")
+    for name, value in (("day", "22"), ("month", "September"), ("year", "2016"), ("where", "Khujand")):
+        page.fill(f"[name={name}]", value)
+    page.click("summary:has-text('kind of pressure')")
+    for kind in ("LIB", "THR", "HUM", "ECO"):
+        page.check(f"[name=kind][value={kind}]")
+    page.click("summary:has-text('do with this')")
+    page.check("[name=may][value=C2]")
+    page.locator("[value=send]").first.click()
+    shoot(page, "receipt")
+    return "".join(page.locator(".code").inner_text().split())
+
+
+def open_inbox(page: Page, demo: Demo, code: str) -> None:
+    """Open the inbox of a code."""
+    page.goto(demo.address)
+    page.click("[value=code]")
+    page.fill("[name=code]", code)
+    page.click("[value=open]")
+
+
+def take(browser: Browser, demo: Demo) -> None:
+    """Walk the demonstration and take every picture."""
+    source = browser.new_context(java_script_enabled=False).new_page()
+    code = write_report(source, demo)
+
+    nigora = browser.new_context().new_page()
+    nigora.goto(f"{demo.address}/desk/")
+    shoot(nigora, "sign-in")
+    nigora = sign_in(browser, demo, "Nigora")
+    open_ours(nigora, demo)
+    describe(nigora, GIST, SUMMARY)
+    nigora.fill("[name=message]", QUESTION)
+    nigora.click("text=Hand over for release")
+
+    ruth = sign_in(browser, demo, "Ruth")
+    ruth.goto(f"{demo.address}/desk/messages")
+    ruth.click("button:text-is('Release')")
+
+    open_inbox(source, demo, code)
+    shoot(source, "inbox")
+    source.fill("[name=text]", ANSWER)
+    source.click("[value=add]")
+
+    timur = sign_in(browser, demo, "Timur")
+    for language, gist in GISTS.items():
+        open_row(timur, demo, language)
+        describe(timur, gist)
+
+    nigora.goto(f"{demo.address}/desk/queue")
+    shoot(nigora, "queue")
+    open_row(nigora, demo, GIST)
+    if not is_ours(nigora):
+        raise SystemExit("pictures: another report has this gist")
+    shoot(nigora, "report")
+
+    edda = sign_in(browser, demo, "Edda", "/audit/")
+    shoot(edda, "audit-log", limit=LIST_HEIGHT)
+
+
+def main() -> None:
+    """Take the pictures; say how large they are."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("pictures: Chromium is missing; Debian and Ubuntu: apt-get install chromium")
+    IMAGES.mkdir(exist_ok=True)
+    with run_demo() as demo, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        take(browser, demo)
+        browser.close()
+    taken = sorted(IMAGES.glob("*.png"))
+    size = sum(path.stat().st_size for path in taken)
+    print(f"pictures: {len(taken)} in {IMAGES.relative_to(ROOT)}, {size // 1024} KiB")
+    if size > MAX_BYTES:
+        raise SystemExit("pictures: more than 4 MiB together")
+
+
+if __name__ == "__main__":
+    main()
