@@ -52,6 +52,18 @@ class ForbiddenError(RefusedError):
     code = "forbidden"
 
 
+class ForeignFormError(ForbiddenError):
+    """A form that did not come from a page of ours."""
+
+    code = "foreign-form"
+
+
+class NotWantedError(ForbiddenError):
+    """The source did not allow a message, or not such a one."""
+
+    code = "not-wanted"
+
+
 class NoLeaseError(ForbiddenError):
     """A record may be shown only within an hour of its opening, which is an entry in the log."""
 

@@ -25,7 +25,7 @@ from app.web import gate, headers, limits, refusals, sessions, staff
 from app.web.deps import Deps, attach, deps
 from app.web.refusals import Refusal
 from app.web.staff import LANGUAGE_COOKIE
-from config import Config, ConfigError
+from config import FACES, Config, ConfigError
 
 Clock = Callable[[], datetime]
 _STAFF: Final = ("/desk", "/audit")
@@ -90,6 +90,8 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
 
 
 def _check(config: Config, faces: Sequence[str]) -> None:
+    if not faces or set(faces) - set(FACES):
+        raise ConfigError(f"faces are: {', '.join(FACES)}")
     if config.production and len(faces) != 1:
         raise ConfigError("production serves one face per process")
     needs_secret = bool(set(faces) & {"desk", "audit"})

@@ -43,6 +43,13 @@ class Writer:
         (FOLDER / f"{name}.txt").write_text(Vector(name, headers, raw).write(), "utf-8")
 
 
+def _grow(leaves: list[bytes]) -> tree.Frontier:
+    frontier = tree.Frontier()
+    for leaf in leaves:
+        frontier = frontier.append(leaf)
+    return frontier
+
+
 def paddings() -> None:
     """§1: padding."""
     to = Writer("padding", sizes="small")
@@ -361,9 +368,9 @@ def ledger() -> None:
     leaves = [entries.leaf_of(world.seed(f"c{at}"), DAY[:7], world.seed(f"t{at}")) for at in range(7)]
     to = Writer("tree")
     for size in (0, 1, 7):
-        to.opened(f"tree-{size}", f"{size} leaves", b"".join(leaves[:size]), tree.grow(leaves[:size]).root)
+        to.opened(f"tree-{size}", f"{size} leaves", b"".join(leaves[:size]), _grow(leaves[:size]).root)
 
-    head = f"{world.ORIGIN}\n7\n{to_b64(tree.grow(leaves).root)}\n".encode()
+    head = f"{world.ORIGIN}\n7\n{to_b64(_grow(leaves).root)}\n".encode()
     to = Writer("head")
     to.opened("head", "three lines", head, head)
     to.refused("head-size", "a size with a leading zero", head.replace(b"\n7\n", b"\n07\n"), BAD)

@@ -152,7 +152,7 @@ def _do(report_id: UUID, act: Callable[[Session], None], *fields: str) -> Respon
             act(session)
     except (RefusedError, MalformedError, BusyError) as error:
         refusal = refusal_for(error)
-        typed = {name: _typed(name) for name in fields if _typed(name)}
+        typed = {name: _typed(name) for name in fields if name in request.form}
         try:
             alert = {"kind": "warn", "text": f"{refusal.title}. {refusal.text} {refusal.todo}"}
             return _page(report_id, typed=typed, alert=alert), refusal.status

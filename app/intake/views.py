@@ -80,7 +80,7 @@ def begin_again() -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     """Leave at once: to another site, with the browser asked to forget and a changed throw-away cookie (threat model, M13)."""
     answer = redirect(deps().config.leave, 303)
-    answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'  # not "cookies": the one set here must live
     answer.set_cookie(LEFT, secrets.token_urlsafe(8), max_age=LEFT_SECONDS, secure=True, httponly=True, samesite="Strict", path="/")
     return answer
 
@@ -89,7 +89,7 @@ def leave() -> ResponseReturnValue:
 @allow(Permission.PUBLIC)
 def style() -> ResponseReturnValue:
     """Serve the one sheet."""
-    return send_from_directory(_STATIC, "f.css")
+    return send_from_directory(_STATIC, "f.css", conditional=False, etag=False)
 
 
 @bp.get("/favicon.ico")

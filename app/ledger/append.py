@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import BusyError, DamagedError, SealError
@@ -98,8 +99,8 @@ def append(
         details: codes and record names; never free text, never a name.
 
     Raises:
-        BusyError: the head is missing or cannot be read as a head; nothing is written.
-        DamagedError: the head does not fit its own subtrees.
+        BusyError: the head is missing, or the store refused the entry; nothing is written.
+        DamagedError: the head does not fit its own subtrees or the newest entry.
     """
     head = session.scalars(select(LedgerHead).with_for_update()).one_or_none()
     if head is None:
@@ -108,7 +109,8 @@ def append(
         frontier = Frontier.decode(head.size, head.frontier)
     except ValueError:
         raise DamagedError from None
-    if frontier.root != head.root:
+    newest_index = session.scalar(select(func.max(LedgerEntry.index)))
+    if frontier.root != head.root or head.size != (0 if newest_index is None else newest_index + 1):
         raise DamagedError
     index, newest = head.size, actor.chain.newest
     record = {
@@ -138,7 +140,10 @@ def append(
     _wrap(session, actor, team, key, index)
     frontier = frontier.append(entry.leaf)
     head.size, head.root, head.frontier = frontier.size, frontier.root, frontier.encode()
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:  # the store refused the entry: no entry, no decision
+        raise BusyError from None
     return index
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.errors import (
     ConflictError,
     DamagedError,
-    ForbiddenError,
     MalformedError,
+    NotWantedError,
     SamePersonError,
     SealError,
     UnknownError,
@@ -101,7 +101,7 @@ def hand_over(
 
     Raises:
         MalformedError: empty or too long.
-        ForbiddenError: the source did not allow it.
+        NotWantedError: the source did not allow it.
         TakenError, NoLeaseError, DamagedError, UnknownError: as elsewhere.
     """
     if not text.strip() or len(text) > MAX_LETTER:
@@ -109,7 +109,7 @@ def hand_over(
     opened = triage.owned(session, actor, session_id, report_id, now=now)
     allowed = may_write(opened, letters_of(session, actor, opened)[0])
     if allowed is not (MayWrite.NEUTRAL if neutral else MayWrite.YES):
-        raise ConflictError if allowed is MayWrite.WAITING else ForbiddenError
+        raise ConflictError if allowed is MayWrite.WAITING else NotWantedError
     message = Message(id=uuid4(), week=week_of(now), author=actor.member_id, letter=b"")
     row = records.save_message(session, actor, message, report_id=report_id, text=text, language=language, day=day_of(now))
     append(session, actor, "message.handed", now=now, row=row)

@@ -97,16 +97,18 @@ def receive_addition(database: Database, chain: Chain, secret: bytes, sending: S
     """
     receipt = derive(secret, chain.root)
     tag = receipt.dedupe_tag(b"added" + sending.digest("addition"))
-    with database.read() as session:
-        if session.get(Dedupe, tag):
-            return False
-    try:
-        with database.write() as session:
-            _mark(session, [tag], sending.hour)
-            _store(session, chain, receipt, "addition", sending, None)
-    except IntegrityError:
-        return False
-    return True
+    for _ in range(_TRIES):
+        with database.read() as session:
+            if session.get(Dedupe, tag):
+                return False
+        try:
+            with database.write() as session:
+                _mark(session, [tag], sending.hour)
+                _store(session, chain, receipt, "addition", sending, None)
+        except IntegrityError:  # the same text at the same moment, in another worker: look again
+            continue
+        return True
+    raise BusyError
 
 
 def sweep_marks(session: Session, hour: int) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, g, request
 from werkzeug.exceptions import LengthRequired
 
-from app.errors import ForbiddenError, SignInError
+from app.errors import ForbiddenError, ForeignFormError, SignInError
 from app.members.policy import EVERYBODY, Permission, may
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -34,7 +34,8 @@ def check() -> None:
     """Refuse what the policy does not allow.
 
     Raises:
-        ForbiddenError: no permission is named, the role lacks it, or the request comes from another site.
+        ForbiddenError: no permission is named, or the role lacks it.
+        ForeignFormError: the form comes from another site.
         SignInError: the page needs a signed-in member.
     """
     if request.endpoint is None:
@@ -43,7 +44,7 @@ def check() -> None:
     if permission is None:
         raise ForbiddenError
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "none") in _FOREIGN:
-        raise ForbiddenError
+        raise ForeignFormError
     if request.method == "POST" and request.content_length is None:
         raise LengthRequired  # a body without a length would be cut at the limit and taken for the whole
     if permission is not Permission.PUBLIC and request.method == "POST":
@@ -61,4 +62,4 @@ def _check_origin() -> None:
     """Refuse a form of another site where the browser is too old to send Sec-Fetch-Site."""
     origin = request.headers.get("Origin")
     if origin is not None and "Sec-Fetch-Site" not in request.headers and urlsplit(origin).netloc != request.host:
-        raise ForbiddenError
+        raise ForeignFormError

@@ -34,7 +34,7 @@ PAGE_SIZES: Final = tuple(size * 1024 for size in (16, 32, 64, 128, 256, 512, 10
 def add_headers(response: Response) -> Response:
     """Set the headers of every answer, errors included."""
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+        response.headers[name] = value
     if request.is_secure and not deps().config.onion:
         response.headers["Strict-Transport-Security"] = HSTS
     for name in ("Server", "ETag", "Last-Modified", "Vary"):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from flask import Flask
+from flask import Flask, make_response
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import errors
 from app.i18n.text import lazy_gettext as _l
@@ -47,6 +47,17 @@ REFUSALS: Final[dict[type[Exception], Refusal]] = {
         _l("You wrote this yourself. Somebody else releases it."),
         _l("Ask a colleague to look at it."),
     ),
+    errors.NotWantedError: Refusal(
+        "not-wanted",
+        403,
+        _l("Do not write"),
+        _l("This person did not allow such a message. Nothing was sent."),
+        _l("Look at what they answered."),
+    ),
+    errors.ForeignFormError: Refusal(
+        "foreign-form", 403, _l("Not accepted"), _l("This form did not come from this site. Nothing was saved."), _l("Begin again.")
+    ),
+    errors.SignInError: Refusal("sign-in", 401, _l("Sign in"), _l("The session is over."), _l("Sign in again.")),
     errors.ForbiddenError: Refusal(
         "forbidden", 403, _l("Not allowed"), _l("Your role does not allow this."), _l("Speak to a lead if you need it.")
     ),
@@ -130,7 +141,10 @@ def install(app: Flask, show: Callable[[Refusal, Exception], ResponseReturnValue
         refusal = refusal_for(error)
         if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s", type(error).__name__, _place())
-        return show(refusal, error)
+        response = make_response(show(refusal, error))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
 
     app.register_error_handler(Exception, answer)
 

@@ -5,7 +5,7 @@ from typing import Final, cast
 from flask import Flask, current_app, g, request
 from werkzeug.wrappers import Response
 
-from app.errors import ForbiddenError
+from app.errors import ForeignFormError
 from app.ledger.append import Actor
 from app.members import sessions
 from app.members.sessions import SignedIn
@@ -30,11 +30,11 @@ def check_form() -> None:
     """Every POST of a signed-in member carries the session's form secret.
 
     Raises:
-        ForbiddenError: it is missing or another session's.
+        ForeignFormError: it is missing or another session's.
     """
     held = g.get("signed_in")
     if held is not None and request.method == "POST" and request.form.get("csrf") != held.keys.form:
-        raise ForbiddenError
+        raise ForeignFormError
 
 
 def signed_in() -> SignedIn:

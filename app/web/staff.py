@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import g, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import redirect
 
 from app.errors import SignInError
@@ -89,8 +90,7 @@ class Staff:
 
     def show_refusal(self, refusal: Refusal, error: Exception) -> ResponseReturnValue:
         """Answer a refusal: without a session with the door, else with what was typed and the way back."""
-        typed = [request.form[name] for name in _TYPED if request.form.get(name)] if request.method == "POST" else []
-        kept = "\n\n".join(typed) or None
+        kept = None if isinstance(error, RequestEntityTooLarge) else _typed_text()
         if isinstance(error, SignInError):
             return self.show_door(locked=True, kept=kept), 401
         back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
@@ -132,9 +132,16 @@ class Staff:
         return values
 
 
+def _typed_text() -> str | None:
+    """Return what somebody had typed into the form that was refused."""
+    if request.method != "POST":
+        return None
+    return "\n\n".join(request.form[name] for name in _TYPED if request.form.get(name)) or None
+
+
 def style() -> ResponseReturnValue:
     """Serve the one sheet."""
-    return send_from_directory(_STATIC, "d.css")
+    return send_from_directory(_STATIC, "d.css", conditional=False, etag=False)
 
 
 def ready() -> ResponseReturnValue:

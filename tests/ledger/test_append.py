@@ -97,7 +97,7 @@ def test_one_version_has_one_entry(instance: Instance) -> None:
     note(database, actor, 1)
     before = head_of(database)
 
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(BusyError):
         note(database, actor, 1)
 
     assert head_of(database) == before
