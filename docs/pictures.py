@@ -178,8 +178,8 @@ def write_report(page: Page, demo: Demo) -> str:
     return "".join(page.locator(".code").inner_text().split())
 
 
-def open_inbox(page: Page, demo: Demo, code: str) -> None:
-    """Open the inbox of a code."""
+def open_mailbox(page: Page, demo: Demo, code: str) -> None:
+    """Open the mailbox of a code."""
     page.goto(demo.address)
     page.click("[value=code]")
     page.fill("[name=code]", code)
@@ -204,8 +204,8 @@ def take(browser: Browser, demo: Demo) -> None:
     ruth.goto(f"{demo.address}/desk/messages")
     ruth.click("button:text-is('Release')")
 
-    open_inbox(source, demo, code)
-    shoot(source, "inbox")
+    open_mailbox(source, demo, code)
+    shoot(source, "mailbox")
     source.fill("[name=text]", ANSWER)
     source.click("[value=add]")
 

@@ -174,7 +174,7 @@ class Source(Browser):
         assert len(digits) == 27
         return digits
 
-    def open_inbox(self, code: str, language: str = "en") -> TestResponse:
+    def open_mailbox(self, code: str, language: str = "en") -> TestResponse:
         self.post("/", {"l": language})
         self.press("/f", ("go", "code"))
         return self.press("/f", ("do", "open"), code=code)

@@ -139,7 +139,7 @@ def test_what_comes_while_a_report_is_open_needs_an_opening_of_its_own(instance:
     nigora.sign_in()
     nigora.open_first()
     report = nigora.report_url
-    source.open_inbox(code)
+    source.open_mailbox(code)
     source.press("/f", ("do", "add"), text="later words")
     nigora.get("/desk/queue")
     nigora.take_in()

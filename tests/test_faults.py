@@ -158,9 +158,9 @@ class World:
         return self.source
 
     def box(self) -> Source:
-        """A source has sent a report and opened its inbox."""
+        """A source has sent a report and opened its mailbox."""
         code = self.source.write(STORY, self.language)
-        self.source.open_inbox(code, self.language)
+        self.source.open_mailbox(code, self.language)
         return self.source
 
     def at_door(self, name: str) -> Member:
@@ -444,7 +444,7 @@ def code_with(code: Callable[[str], str]) -> Callable[[World], TestResponse]:
 
     def act(world: World) -> TestResponse:
         world.freeze()
-        return world.source.open_inbox(world.typing(code=code(receipt.to_digits(SECRET)))["code"], world.language)
+        return world.source.open_mailbox(world.typing(code=code(receipt.to_digits(SECRET)))["code"], world.language)
 
     return act
 
@@ -454,7 +454,7 @@ def unknown_code(world: World) -> TestResponse:
     pages = []
     for code in (source.write(STORY, world.language), receipt.to_digits(SECRET)):
         world.freeze()
-        page = source.open_inbox(code, world.language)
+        page = source.open_mailbox(code, world.language)
         pages.append(page.text.replace(source.form("/f").value("token"), "TOKEN"))
     assert pages[0] == pages[1]
     return source.page
@@ -474,7 +474,7 @@ def code_late(world: World) -> TestResponse:
 
 
 def code_again(world: World) -> None:
-    """The code that came back opens the inbox."""
+    """The code that came back opens the mailbox."""
     world.source.press("/f", ("do", "open"), code=receipt.to_digits(SECRET))
     assert world.source.page.status_code == 200
 
@@ -501,7 +501,7 @@ def add(**fields: Any) -> Callable[[World], TestResponse]:
 def add_late(world: World) -> TestResponse:
     source = world.source
     world.code = source.write(STORY, world.language)
-    source.open_inbox(world.code, world.language)
+    source.open_mailbox(world.code, world.language)
     world.instance.clock.forward(hours=3)
     Source(world.app).post("/f", {})  # marks whose hour is over may go
     world.freeze()

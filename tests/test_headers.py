@@ -199,8 +199,8 @@ def public_pages(app: Flask) -> Iterator[TestResponse]:
     yield source.send("")
     yield source.press("/f", ("do", "send"), text="Words.\n" * 3000, danger="now")
     code = source.shown_code()
-    yield source.open_inbox("123")
-    yield source.open_inbox(code)
+    yield source.open_mailbox("123")
+    yield source.open_mailbox(code)
     yield source.press("/f", ("do", "add"), text="")
     yield source.press("/f", ("do", "add"), text="More words.")
     yield source.post("/f", {"token": "", "do": "add", "text": "Late words."})
@@ -220,14 +220,14 @@ def test_public_page_is_filled_up_to_a_few_sizes(app: Flask) -> None:
 
 
 def test_public_outcomes_weigh_the_same(app: Flask) -> None:
-    """Landing, code page, wrong code and empty inbox cannot be told apart by their length."""
+    """Landing, code page, wrong code and empty mailbox cannot be told apart by their length."""
     source = Source(app)
     code = source.write("Words.")
     lengths = {
         len(source.get("/").data),
-        len(source.open_inbox(code).data),
-        len(source.open_inbox("1" * 27).data),
-        len(source.open_inbox("").data),
+        len(source.open_mailbox(code).data),
+        len(source.open_mailbox("1" * 27).data),
+        len(source.open_mailbox("").data),
     }
 
     assert lengths == {16384}

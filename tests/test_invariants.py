@@ -60,7 +60,7 @@ def walked(instance: Instance, app: Flask) -> tuple[Instance, str]:
     ruth.sign_in()
     ruth.get("/desk/messages")
     ruth.press("/release")
-    source.open_inbox(code)
+    source.open_mailbox(code)
     source.press("/f", ("do", "add"), text=f"{CANARY} addition")
     assert source.page.status_code == 201
     nigora.get("/desk/queue")

@@ -24,14 +24,14 @@ def test_report_travels_and_answer_comes_back(instance: Instance, source: Source
     assert "Visit at a home" in nigora.page.text
     nigora.press("/messages", message="Was anything said about a passport?")
     assert "waits for release" in nigora.page.text
-    assert source.open_inbox(code).text.count("passport") == 0
+    assert source.open_mailbox(code).text.count("passport") == 0
 
     ruth.sign_in()
     ruth.get("/desk/messages")
     ruth.press("/release")
     assert "No message waits for release" in ruth.page.text
 
-    source.open_inbox(code)
+    source.open_mailbox(code)
     assert "Was anything said about a passport?" in source.page.text
     assert "Two people came" not in source.page.text
     source.press("/f", ("do", "add"), text="Yes, they took it.")
@@ -48,12 +48,12 @@ def test_report_travels_and_answer_comes_back(instance: Instance, source: Source
     assert "Yes, they took it." in nigora.page.text
 
 
-def test_words_open_the_same_inbox(source: Source) -> None:
+def test_words_open_the_same_mailbox(source: Source) -> None:
     """Digits and words are one code; capitals, separators and a dropped tail of a word do not matter."""
     code = source.write(WORDS)
     words = receipt.to_words(receipt.read_code(code), "ru")
 
     typed = " - ".join(word.upper()[:5] for word in words)
 
-    assert source.open_inbox(typed).status_code == 200
+    assert source.open_mailbox(typed).status_code == 200
     assert "No message yet" in source.page.text

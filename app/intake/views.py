@@ -15,7 +15,7 @@ from app.intake.forms import BOX, CODE, WRITE, new_token, read_fields, sent_secr
 from app.intake.words import notice_old, notice_strange, problem
 from app.members.policy import Permission
 from app.reports import answers, calendar
-from app.reports.inbox import read_inbox
+from app.reports.mailbox import read_mailbox
 from app.reports.receive import Sending, receive_addition, receive_first
 from app.vault import receipt
 from app.web.deps import deps
@@ -58,7 +58,7 @@ def take_form() -> ResponseReturnValue:
         case "code":
             return _show_code()
         case "open":
-            return _open_inbox()
+            return _open_mailbox()
         case "add":
             return _add()
         case "write":
@@ -178,7 +178,7 @@ def _show_code(
     return page, status
 
 
-def _open_inbox() -> ResponseReturnValue:
+def _open_mailbox() -> ResponseReturnValue:
     typed, strange = read_fields(_CODE_FIELDS)
     code = str(typed.get("code", ""))
     if strange:
@@ -194,7 +194,7 @@ def _open_inbox() -> ResponseReturnValue:
     except MalformedError:
         return _show_code(typed, fault="code" if code.strip() else "no-code", status=422)
     kept: Typed = {"text": typed["text"]} if typed.get("text") else {}
-    return _show_inbox(secret, kept)
+    return _show_mailbox(secret, kept)
 
 
 def _add() -> ResponseReturnValue:
@@ -206,22 +206,22 @@ def _add() -> ResponseReturnValue:
         return _show_code(typed, notice=_kept(typed), status=422)
     faults = answers.faults(typed)
     if strange or faults:
-        return _show_inbox(secret, typed, notice=notice_strange() if strange else None, faults=faults, status=422)
+        return _show_mailbox(secret, typed, notice=notice_strange() if strange else None, faults=faults, status=422)
     here = deps()
     sending = Sending("mailbox-1", g.lang, None, answers.collect(typed), here.clock(), here.hour)
     try:
         is_new = receive_addition(here.database, here.chain.current(), secret, sending)
     except MalformedError:
-        return _show_inbox(secret, typed, faults={"text": "long"}, status=422)
+        return _show_mailbox(secret, typed, faults={"text": "long"}, status=422)
     except (BusyError, ManifestError):
         busy = _("It could not be stored just now. Please press Send again.")
-        return _show_inbox(secret, typed, notice=busy, status=503)
+        return _show_mailbox(secret, typed, notice=busy, status=503)
     if has_left() and not is_new:
         return redirect("/", 303)
-    return _show_inbox(secret, {}, sent=True, status=201)
+    return _show_mailbox(secret, {}, sent=True, status=201)
 
 
-def _show_inbox(
+def _show_mailbox(
     secret: bytes,
     typed: Typed,
     *,
@@ -234,7 +234,7 @@ def _show_inbox(
     chain = here.chain.current()
     keys = receipt.derive(secret, chain.root)
     with here.database.read() as session:
-        replies = read_inbox(session, keys, chain)
+        replies = read_mailbox(session, keys, chain)
     now = here.clock()
     page = render_template(
         "intake/mailbox.html",

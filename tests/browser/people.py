@@ -50,7 +50,7 @@ class Writer:
         self.show_landing(lang)
         press(self.page.locator("[value=code]"))
 
-    def open_inbox(self, code: str, lang: str = "en") -> None:
+    def open_mailbox(self, code: str, lang: str = "en") -> None:
         self.show_code_page(lang)
         self.page.fill("#code", code)
         press(self.page.locator("[value=open]"))

@@ -45,16 +45,16 @@ def code_error(writer: Writer, lang: str) -> None:
     press(writer.page.locator("[value=open]"))
 
 
-def empty_inbox(writer: Writer, lang: str) -> None:
-    writer.open_inbox(Source(writer.site.app).write(WORDS), lang)
+def empty_mailbox(writer: Writer, lang: str) -> None:
+    writer.open_mailbox(Source(writer.site.app).write(WORDS), lang)
 
 
-def full_inbox(writer: Writer, lang: str) -> None:
-    writer.open_inbox(report_with_question(writer.site, released=True), lang)
+def full_mailbox(writer: Writer, lang: str) -> None:
+    writer.open_mailbox(report_with_question(writer.site, released=True), lang)
 
 
-def sent_inbox(writer: Writer, lang: str) -> None:
-    empty_inbox(writer, lang)
+def sent_mailbox(writer: Writer, lang: str) -> None:
+    empty_mailbox(writer, lang)
     writer.page.fill("#text", WORDS)
     press(writer.page.locator("[value=add]"))
 
@@ -70,9 +70,9 @@ PUBLIC: Final[dict[str, Callable[[Writer, str], object]]] = {
     "receipt": Writer.send_words,
     "code": Writer.show_code_page,
     "code-error": code_error,
-    "inbox-empty": empty_inbox,
-    "inbox-message": full_inbox,
-    "inbox-sent": sent_inbox,
+    "mailbox-empty": empty_mailbox,
+    "mailbox-message": full_mailbox,
+    "mailbox-sent": sent_mailbox,
     "refusal": public_refusal,
 }
 
@@ -241,7 +241,7 @@ def test_the_watch_sees_a_broken_policy_and_a_foreign_host(site: Site, browser: 
     assert "other.invalid" in watch.hosts
 
 
-@pytest.mark.parametrize("name", ["landing", "write", "receipt", "code", "inbox-empty", "refusal"])
+@pytest.mark.parametrize("name", ["landing", "write", "receipt", "code", "mailbox-empty", "refusal"])
 def test_the_first_tab_reaches_the_way_out(name: str, site: Site, new_page: NewPage) -> None:
     """Without script, with the keyboard alone."""
     page = new_page()

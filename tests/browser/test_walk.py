@@ -45,7 +45,7 @@ def test_a_report_travels_without_script(site: Site, new_page: NewPage) -> None:
     press(ruth.page.locator("button.go", has_text="Release"))
     expect(ruth.page.locator("main")).to_contain_text("No message waits for release")
 
-    source.open_inbox(code)
+    source.open_mailbox(code)
     expect(source.page.locator("article")).to_contain_text(QUESTION)
     assert "Two people came" not in source.page.content()
     source.page.fill("#text", "Yes, they took it.")

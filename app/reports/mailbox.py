@@ -1,4 +1,4 @@
-"""What waits for the holder of a code. A code that nobody was given finds an empty inbox, in the same time."""
+"""What waits for the holder of a code. A code that nobody was given finds an empty mailbox, in the same time."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from app.vault.manifest import Chain
 from app.vault.receipt import Receipt
 
 
-def read_inbox(session: Session, receipt: Receipt, chain: Chain) -> list[Reply]:
+def read_mailbox(session: Session, receipt: Receipt, chain: Chain) -> list[Reply]:
     """Return the verified replies, newest first; whatever does not open or verify is not shown."""
     index_of = {reply_address(receipt.address, index): index for index in range(MAX_REPLIES)}
     replies = []
