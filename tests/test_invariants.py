@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -453,3 +454,59 @@ def test_two_replies_to_one_mailbox_have_nothing_in_common(instance: Instance, a
     assert first[:18] == second[:18]
     assert first[6:14] == bytes(8)
     assert not {first[at : at + 8] for at in range(18, len(first) - 8)} & {second[at : at + 8] for at in range(18, len(second) - 8)}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET / HTTP/1.1\r\nCANARYHDR canaryvalue\r\n\r\n",
+        b"GET /canary\r\n\r\n",
+        b"BREW /canary HTTP/1.1\r\nHost: canary\r\n\r\n",
+        b"POST /f HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: canary\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-Canary: canary\r\n" * 60 + b"\r\n",
+        b"POST /f HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\ncanary",
+    ],
+    ids=range(6),
+)
+def test_a_broken_request_leaves_no_word_in_the_log(instance: Instance, free_port: int, raw: bytes) -> None:
+    """The server does not say who sent what it could not read (T5)."""
+    server = serve(instance, free_port)
+    with socket.create_connection(("127.0.0.1", free_port), timeout=10) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+    output = kill(server).decode().casefold()
+
+    assert "canary" not in output
+    assert "127.0.0.1" not in output.replace(f"http://127.0.0.1:{free_port}", "")
+
+
+def test_the_write_ahead_log_tells_no_history(walked: tuple[Instance, str]) -> None:
+    """After a write nothing is left in SQLite's log that would tell which rows came together."""
+    instance, _ = walked
+    wal = instance.path.with_name("paivand.db-wal")
+
+    assert not wal.exists() or wal.stat().st_size == 0
+
+
+def test_sweep_takes_the_order_out_of_the_file(instance: Instance, app: Flask) -> None:
+    """Where a page lies in the file no longer follows the order of arrival."""
+    source = Source(app)
+    order = []
+    for number in range(12):
+        source.write(f"report {number}")
+        rows = {row for (row,) in sqlite3.connect(instance.path).execute("SELECT id FROM report")}
+        order += list(rows - set(order))
+
+    def places() -> list[int]:
+        raw = instance.path.read_bytes()
+        bodies = dict(sqlite3.connect(instance.path).execute("SELECT id, body FROM report"))
+        return [raw.index(bodies[row][600:640]) for row in order]
+
+    arrived = places()
+    instance.database().shuffle()
+    shuffled = places()
+
+    assert arrived == sorted(arrived)
+    assert shuffled != sorted(shuffled)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +54,8 @@ class Database:
     def empty_wal(self) -> None:
         """Empty SQLite's write-ahead log: its history would tell which rows were written together. Waits for nobody."""
         if self.path is not None:
-            with closing(sqlite3.connect(self.path, timeout=0)) as connection:
+            # what was committed stays committed: if somebody reads just now, the next write empties it
+            with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self.path, timeout=0)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def shuffle(self) -> None:
