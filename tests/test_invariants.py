@@ -493,7 +493,7 @@ def test_the_write_ahead_log_tells_no_history(walked: tuple[Instance, str]) -> N
 def test_sweep_takes_the_order_out_of_the_file(instance: Instance, app: Flask) -> None:
     """Where a page lies in the file no longer follows the order of arrival."""
     source = Source(app)
-    order = []
+    order: list[bytes] = []
     for number in range(12):
         source.write(f"report {number}")
         rows = {row for (row,) in sqlite3.connect(instance.path).execute("SELECT id FROM report")}
