@@ -18,7 +18,7 @@ limit_request_fields = 40
 limit_request_field_size = 4096
 limit_request_line = 2048
 timeout = 60
-umask = 0o077
+umask = 0o007  # the front or Tor reaches a socket as a member of the group, nobody else does
 graceful_timeout = 10
 
 

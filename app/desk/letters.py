@@ -4,9 +4,11 @@ from uuid import UUID
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app.desk import labels
 from app.desk.pages import bp, number, paragraphs, render
+from app.errors import NoLeaseError
 from app.i18n.text import day_text
 from app.members.policy import Permission
 from app.reports import letters, queue
@@ -49,6 +51,7 @@ def release_message(message_id: UUID) -> ResponseReturnValue:
     """Release a letter that somebody else wrote."""
     here = deps()
     with here.database.write() as session:
+        _check_looking(session)
         letters.release(session, actor(), message_id, version=number("version"), now=here.clock())
     return redirect(url_for("desk.show_messages"), 303)
 
@@ -59,5 +62,12 @@ def return_message(message_id: UUID) -> ResponseReturnValue:
     """Give a letter back to its author, unreleased."""
     here = deps()
     with here.database.write() as session:
+        _check_looking(session)
         letters.return_letter(session, actor(), message_id, version=number("version"), now=here.clock())
     return redirect(url_for("desk.show_messages"), 303)
+
+
+def _check_looking(session: Session) -> None:
+    """Only within an hour of looking at the queue, which is an entry, can a letter have been read."""
+    if not queue.has_lease(session, signed_in().keys.id, queue.QUEUE, deps().clock()):
+        raise NoLeaseError

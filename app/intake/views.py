@@ -36,36 +36,27 @@ LEFT_SECONDS: Final = 3 * 3600  # as long as a form token can live
 @allow(Permission.PUBLIC)
 def show_landing() -> ResponseReturnValue:
     """Say calmly what this is; the only page that is not an answer to a POST, and it holds no input."""
-    return _show_landing()
+    return render_template("intake/landing.html", **_common())
 
 
 @bp.post("/")
 @allow(Permission.PUBLIC)
 def change_language() -> ResponseReturnValue:
     """Show the landing page in another language."""
-    return _show_landing()
+    return render_template("intake/landing.html", **_common())
 
 
 @bp.post("/f")
 @allow(Permission.PUBLIC)
 def take_form() -> ResponseReturnValue:
-    """Do what the pressed button says; after *Leave*, a page that is sent again shows nothing."""
-    if has_left() and request.form.get("do") not in ("send", "add"):
-        return redirect("/", 303)
-    match request.form.get("do") or request.form.get("go"):
-        case "send":
-            return _send()
-        case "code":
-            return _show_code()
-        case "open":
-            return _open_mailbox()
-        case "add":
-            return _add()
-        case "write":
-            return _show_write({})
-        case _:
-            typed, _strange = read_fields(answers.FIELDS)
-            return _show_write(typed)
+    """Do what the pressed button says; after *Leave*, a page that is sent again shows nothing until somebody begins anew."""
+    if not has_left():
+        return _act()
+    if "do" not in request.form and request.form.get("go") in ("write", "code"):
+        answer = make_response(_act())
+        answer.delete_cookie(LEFT, secure=True, httponly=True, samesite="Strict", path="/")
+        return answer
+    return _act() if request.form.get("do") in ("send", "add") else redirect("/", 303)
 
 
 @bp.get("/f")
@@ -99,16 +90,26 @@ def icon() -> ResponseReturnValue:
     return Response(status=204)
 
 
+def _act() -> ResponseReturnValue:
+    match request.form.get("do") or request.form.get("go"):
+        case "send":
+            return _send()
+        case "code":
+            return _show_code()
+        case "open":
+            return _open_mailbox()
+        case "add":
+            return _add()
+        case "write":
+            return _show_write({})
+        case _:
+            typed, _strange = read_fields(answers.FIELDS)
+            return _show_write(typed)
+
+
 def has_left() -> bool:
     """Whether somebody left here a short while ago and has not begun anew: then Back and Reload must not bring a page back."""
     return LEFT in request.cookies
-
-
-def _show_landing() -> ResponseReturnValue:
-    answer = make_response(render_template("intake/landing.html", **_common()))
-    if has_left():
-        answer.delete_cookie(LEFT, secure=True, httponly=True, samesite="Strict", path="/")
-    return answer
 
 
 def _send() -> ResponseReturnValue:

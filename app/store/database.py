@@ -67,6 +67,7 @@ class Database:
         if self.path is not None:
             try:
                 with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                    connection.execute("PRAGMA temp_store=MEMORY")  # no copy of the file in a folder of others
                     connection.execute("VACUUM")
             except sqlite3.OperationalError as error:
                 raise BusyError from error

@@ -90,7 +90,7 @@ class Dedupe(Base):
     __table_args__ = NO_ROW_ORDER
 
     tag: Mapped[bytes] = mapped_column(primary_key=True)
-    hour: Mapped[int] = mapped_column(index=True, comment="hours since 1970 of the form key")
+    hour: Mapped[int] = mapped_column(index=True, comment="hours since 1970, of arrival")
 
 
 class Seen(Base):

@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "dedupe",
         sa.Column("tag", sa.LargeBinary(), nullable=False),
-        sa.Column("hour", sa.Integer(), nullable=False, comment="hours since 1970 of the form key"),
+        sa.Column("hour", sa.Integer(), nullable=False, comment="hours since 1970, of arrival"),
         sa.PrimaryKeyConstraint("tag"),
         sqlite_with_rowid=False,
     )
