@@ -110,7 +110,8 @@ def verify_ledger(head_file: Path | None) -> None:
     try:
         earlier = read_head_file(head_file.read_text("utf-8")) if head_file else None
     except (MalformedError, UnicodeDecodeError):
-        raise click.ClickException(f"{head_file} is not a head: three lines, as `ledger head` prints them") from None
+        click.echo(f"{head_file} is not a head: three lines, as `ledger head` prints them", err=True)
+        sys.exit(2)
     with database.read() as session:
         verdict = verify(session, origin, earlier)
     for fault in verdict.faults:

@@ -148,7 +148,7 @@ class Browser:
 
     def press(self, action: str, button: tuple[str, str] | None = None, /, **typed: Any) -> TestResponse:
         """Fill a form of the present page and press one of its buttons."""
-        form = self.form(action)
+        form = next((form for form in self.forms() if button in form.buttons), None) or self.form(action)
         return self.post(form.action, form.data(button, **typed))
 
 

@@ -205,7 +205,7 @@ def test_every_change_at_the_desk_is_one_entry(instance: Instance, source: Sourc
         "report.described",
         "report.noted",
         "message.handed",
-        "report.described",
+        "report.updated",
         "queue.viewed",
         "message.released",
         "report.moved",

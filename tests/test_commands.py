@@ -58,7 +58,7 @@ def test_what_is_no_head_is_refused_in_one_line(instance: Instance, tmp_path: Pa
 
     refused = run("ledger", "verify", "--head", str(head), **variables(instance))
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "is not a head" in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -39,7 +39,7 @@ def test_report_travels_and_answer_comes_back(instance: Instance, source: Source
     assert "Yes, they took it." not in source.page.text
 
     nigora.get("/desk/queue")
-    assert "1 new report is waiting" in nigora.page.text
+    assert "1 new text is waiting" in nigora.page.text
     nigora.take_in()
     assert "1 message" in nigora.page.text
     nigora.open_first()
@@ -57,3 +57,36 @@ def test_words_open_the_same_mailbox(source: Source) -> None:
 
     assert source.open_mailbox(typed).status_code == 200
     assert "No message yet" in source.page.text
+
+
+def test_leaving_holds_until_somebody_begins_anew(source: Source) -> None:
+    """After *Leave*, whatever is sent again shows nothing, however often; *Write to us* begins anew, and a new text is taken."""
+    source.open_form()
+    form = source.form("/f")
+    sent = form.data(("do", "send"), text=WORDS)
+    faulty = form.data(("do", "send"), text=WORDS, year="2o24")
+    assert source.post("/f", sent).status_code == 201
+    code = source.shown_code()
+    source.client.get("/x", base_url="https://localhost")
+
+    for _ in range(3):
+        for again in (sent, faulty, {"go": "code", "do": "open", "code": code}, {"to": "ru", "text": WORDS}):
+            page = source.post("/f", again, base_url="https://localhost")
+            assert page.request.path == "/"
+            assert "They asked" not in page.text
+            assert 'class="code"' not in page.text
+
+    source.get("/", base_url="https://localhost")
+    source.post("/f", {"go": "write"}, base_url="https://localhost")
+    assert source.post("/f", sent, base_url="https://localhost").status_code == 201
+
+
+def test_a_new_text_is_taken_even_after_leaving(source: Source) -> None:
+    """A second tab with a finished text loses nothing because the first one was left."""
+    source.open_form()
+    form = source.form("/f")
+    source.client.get("/x", base_url="https://localhost")
+
+    page = source.post("/f", form.data(("do", "send"), text=WORDS), base_url="https://localhost")
+
+    assert page.status_code == 201

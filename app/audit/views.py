@@ -1,6 +1,7 @@
 """The auditors' door and the log."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from flask import Blueprint, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,12 +12,13 @@ from app.errors import SealError
 from app.i18n.text import day_text, ngettext
 from app.ledger.read import open_as_auditor, read_head
 from app.members.policy import Permission
+from app.reports.queue import ref_of
 from app.store.ledger import LedgerEntry
 from app.vault.encoding import to_b64
 from app.web import staff
 from app.web.deps import deps
 from app.web.gate import allow
-from app.web.labels import ENTRIES, roles_text
+from app.web.labels import entry_text, roles_text
 from app.web.sessions import actor
 from app.web.staff import Staff, member_names
 
@@ -99,13 +101,18 @@ def _cells(session: Session, entry: LedgerEntry, names: dict[str, str]) -> dict[
         record = open_as_auditor(session, actor(), entry).record
     except SealError:
         return {"index": entry.index, "day": "", "kind": "", "actor": "", "role": "", "object": "", "state": "sealed"}
-    kind, about = record["kind"], record["object"] or ""
     return {
         "index": entry.index,
         "day": day_text(record["day"], "d MMMM y"),
-        "kind": str(ENTRIES.get(kind, kind)),
+        "kind": entry_text(record),
         "actor": names.get(record["actor"], ""),
         "role": roles_text(record["role"].split(",")),
-        "object": about[: about.find(":") + 9] if ":" in about else about,
+        "object": _record_name(record["object"]),
         "state": "ok",
     }
+
+
+def _record_name(name: str | None) -> str:
+    """Return a record's short name; a report has the one that the desk says aloud."""
+    kind, _, record_id = (name or "").partition(":")
+    return ref_of(UUID(record_id)) if kind == "report" else f"{kind} {record_id[:8]}".strip()

@@ -16,6 +16,7 @@ from app.reports import queue
 from app.reports.admit import count_waiting
 from app.reports.queue import Group, QueueRow, View
 from app.reports.triage import open_report
+from app.store.reports import ReportState
 from app.web.deps import deps
 from app.web.gate import allow
 from app.web.sessions import actor, signed_in
@@ -92,10 +93,12 @@ def time_words(days_left: int, target: int) -> dict[str, Any]:
     return {"text": text, "kind": "due" if days_left <= _SOON < target else "", "of": of, "share": used}
 
 
-def state_words(row: QueueRow) -> dict[str, str]:
+def state_words(state: ReportState, *, is_answered: bool = False) -> tuple[str, str]:
     """Return a state as word and shape."""
-    text, kind = labels.STATES[row.report.state] if row.opened else (_("Damaged"), "hot")
-    return {"text": str(text), "kind": kind}
+    if is_answered:
+        return _("Source answered"), "half"
+    text, kind = labels.STATES[state]
+    return str(text), kind
 
 
 def _show(view: View) -> ResponseReturnValue:
@@ -155,7 +158,7 @@ def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
         "week": report.week[-2:],
         "left": None if row.days_left is None else time_words(row.days_left, row.target),
         "owner": names.get(report.owner) if report.owner else None,
-        "state": state_words(row),
+        "state": dict(zip(("text", "kind"), _state_of(row), strict=True)),
         "unread": row.unread > 0,
     }
     if opened is None:
@@ -186,3 +189,7 @@ def _news(row: QueueRow) -> str | None:
     if row.is_new:
         return _("New")
     return ngettext("%(num)d message", "%(num)d messages", row.unread)
+
+
+def _state_of(row: QueueRow) -> tuple[str, str]:
+    return state_words(row.report.state, is_answered=row.is_answered) if row.opened else state_words(ReportState.DAMAGED)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.desk import labels
 from app.desk.pages import bp, number, paragraphs, render
-from app.desk.queue import chips, time_words
+from app.desk.queue import chips, state_words, time_words
 from app.errors import BusyError, MalformedError, NoLeaseError, RefusedError
 from app.i18n.text import day_text, force_locale, ngettext
 from app.i18n.text import gettext as _
@@ -172,7 +172,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
         written, lost = letters.letters_of(session, me, talk.opened)
         names = member_names(session)
     report, summary, work = talk.opened.report, talk.opened.summary, talk.opened.work
-    state, kind = labels.STATES[report.state]
+    state, kind = state_words(report.state, is_answered=queue.is_answered(talk.opened, 1 + len(talk.additions) + talk.arrived))
     language = summary["language"]
     return render(
         "desk/report.html",
@@ -191,7 +191,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "lang": language,
             "mine": report.owner == me.member_id,
             "owner": names.get(report.owner) if report.owner else None,
-            "state": {"text": str(state), "kind": kind},
+            "state": {"text": state, "kind": kind},
             "steps": _steps(report.state),
             "missing": _missing(talk, me.member_id),
             "facts": _facts(talk),
@@ -296,7 +296,7 @@ def _items(talk: Conversation, written: list[Letter], names: dict[str, str]) -> 
     items = [
         {
             "us": False,
-            "day": item.body.day,
+            "place": item.place,
             "head": _("Source, %(day)s", day=day_text(item.body.day)),
             "state": None,
             "new": item.is_new and talk.new_items > 0,
@@ -308,7 +308,7 @@ def _items(talk: Conversation, written: list[Letter], names: dict[str, str]) -> 
     items += [
         {
             "us": True,
-            "day": letter.day,
+            "place": letter.place,
             "head": _("%(name)s, %(day)s", name=names.get(letter.message.author, ""), day=day_text(letter.day)),
             "state": _letter_state(letter, names),
             "new": False,
@@ -317,7 +317,7 @@ def _items(talk: Conversation, written: list[Letter], names: dict[str, str]) -> 
         }
         for letter in written
     ]
-    return sorted(items, key=lambda item: (str(item["day"]), not item["us"]))
+    return sorted(items, key=lambda item: int(item["place"]))  # the ledger knows what came first
 
 
 def _letter_state(letter: Letter, names: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
@@ -115,6 +115,8 @@ def has_left() -> bool:
 def _send() -> ResponseReturnValue:
     typed, strange = read_fields(answers.FIELDS)
     secret, faults = sent_secret(WRITE), answers.faults(typed)
+    if receipt.is_code(str(typed.get("text", ""))):
+        faults["text"] = "a-code"
     if has_left() and (strange or faults or secret is None):
         return redirect("/", 303)
     if strange:
@@ -134,7 +136,7 @@ def _send() -> ResponseReturnValue:
         return _show_write(typed, notice=busy, secret=secret, status=503)
     if has_left() and not received.is_new:
         return redirect("/", 303)
-    return _show_receipt(received.secret, in_danger=collected.get("danger") == "now")
+    return _show_receipt(received.secret, collected)
 
 
 def _show_write(
@@ -158,11 +160,11 @@ def _show_write(
     return page, status
 
 
-def _show_receipt(secret: bytes, *, in_danger: bool) -> ResponseReturnValue:
+def _show_receipt(secret: bytes, given: dict[str, Any]) -> ResponseReturnValue:
     groups = receipt.to_digits(secret).split()
     words = receipt.to_words(secret, g.lang) if g.lang in receipt.WORD_LANGUAGES else None
     lines = [" ".join(groups[at : at + 3]) for at in (0, 3, 6)]
-    return render_template("intake/receipt.html", lines=lines, words=words, danger=in_danger, **_common()), 201
+    return render_template("intake/receipt.html", lines=lines, words=words, given=given, **_common()), 201
 
 
 def _show_code(
@@ -172,7 +174,7 @@ def _show_code(
         "intake/code.html",
         v=typed or {},
         notice=notice,
-        errors=_problems({"code": fault} if fault else {}, typed or {}),
+        errors=_problems({"code": fault} if fault else {}, {"code": (typed or {}).get("unknown", "")}),
         token=new_token(CODE),
         **_common(),
     )
@@ -193,7 +195,9 @@ def _open_mailbox() -> ResponseReturnValue:
     except MistypedError:
         return _show_code(typed, fault="mistyped", status=422)
     except MalformedError:
-        return _show_code(typed, fault="code" if code.strip() else "no-code", status=422)
+        strange_words = receipt.unknown_words(code) if len(code) <= _MAX_CODE else []
+        fault = "words" if strange_words else "code" if code.strip() else "no-code"
+        return _show_code({**typed, "unknown": strange_words}, fault=fault, status=422)
     kept: Typed = {"text": typed["text"]} if typed.get("text") else {}
     return _show_mailbox(secret, kept)
 
@@ -206,6 +210,8 @@ def _add() -> ResponseReturnValue:
     if secret is None:
         return _show_code(typed, notice=_kept(typed), status=422)
     faults = answers.faults(typed)
+    if receipt.is_code(str(typed.get("text", ""))):
+        faults["text"] = "a-code"
     if strange or faults:
         return _show_mailbox(secret, typed, notice=notice_strange() if strange else None, faults=faults, status=422)
     here = deps()

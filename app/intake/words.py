@@ -1,6 +1,23 @@
 """The words for what is wrong with a form: what it is, and that nothing is lost. Never a reproach."""
 
+from typing import Any, Final
+
 from app.i18n.text import gettext as _
+from app.i18n.text import lazy_gettext as _l
+
+_UNDERSTOOD_NOT: Final = _l("One answer was not understood. Please choose again")
+_PROBLEMS: Final[dict[str, Any]] = {
+    "empty": _l("The large box is still empty. A few words are enough"),
+    "long": _l("One answer is too long. Please put the rest into the large box"),
+    "long text": _l("The text is too long for one message. Please send it in two parts"),
+    "number day": _l("The day “%(typed)s” has something else than digits in it"),
+    "number year": _l("The year “%(typed)s” has something else than digits in it"),
+    "a-code": _l("This looks like a code. It was not sent. A code only opens messages"),
+    "words": _l("We do not know these words: %(typed)s. Please look at them once more"),
+    "mistyped": _l("There is a slip in this code: a wrong digit, or two words swapped. Please compare it with your note"),
+    "code": _l("This is not a whole code. It has 27 digits or eight words"),
+    "no-code": _l("Please enter your code"),
+}
 
 
 def notice_old() -> str:
@@ -15,22 +32,6 @@ def notice_strange() -> str:
 
 def problem(fault: str, field: str, typed: str | list[str]) -> str:
     """Return the sentence for a fault code."""
-    match fault:
-        case "empty":
-            return _("The large box is still empty. A few words are enough")
-        case "long" if field == "text":
-            return _("The text is too long for one message. Please send it in two parts")
-        case "long":
-            return _("One answer is too long. Please put the rest into the large box")
-        case "number" if field == "year":
-            return _("The year “%(typed)s” is not a number", typed=typed)
-        case "number":
-            return _("The day “%(typed)s” is not a number", typed=typed)
-        case "mistyped":
-            return _("There is a slip in this code. Please compare it with your note once more")
-        case "code":
-            return _("This is not a whole code. It has 27 digits or eight words")
-        case "no-code":
-            return _("Please enter your code")
-        case _:
-            return _("One answer was not understood. Please choose again")
+    sentence = _PROBLEMS.get(f"{fault} {field}") or _PROBLEMS.get(fault, _UNDERSTOOD_NOT)
+    text = str(sentence)
+    return text % {"typed": ", ".join(typed) if isinstance(typed, list) else typed} if "%(typed)s" in text else text

@@ -30,6 +30,7 @@ KINDS: Final = frozenset(
         "report.moved",
         "report.described",
         "report.noted",
+        "report.updated",
         "message.handed",
         "message.returned",
         "message.released",

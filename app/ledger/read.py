@@ -38,8 +38,11 @@ def read_head(session: Session, origin: str) -> Head:
     return Head(origin, head.size, head.root)
 
 
-def check_row(session: Session, actor: Actor, row: RowVersion) -> None:
+def check_row(session: Session, actor: Actor, row: RowVersion) -> int:
     """Prove that a stored row is the newest version the ledger knows, with the digest it recorded.
+
+    Returns:
+        The place of its entry in the ledger.
 
     Raises:
         DamagedError: the row was changed, an old one was put back, or its entry is gone.
@@ -54,6 +57,7 @@ def check_row(session: Session, actor: Actor, row: RowVersion) -> None:
     record = opened.record
     if (record["object"], record["version"], record["digest"]) != (row.record, row.version, row.digest):
         raise DamagedError
+    return entry.index
 
 
 def find_changed(session: Session, actor: Actor, rows: Sequence[RowVersion]) -> set[str]:

@@ -118,7 +118,7 @@ def _admit(session: Session, actor: Actor, report: Report, padded: bytes, body: 
     report.summary = seal_summary(actor, report, summarise(body, len(report.body)), key)
     wrap_bundle(session, actor, report, padded)
     row = save_report(session, actor, report, Work(), key)
-    details = {"body": digest.hex(), "content": body.commitment.hex(), "week": report.week}
+    details = {"kind": body.kind, "body": digest.hex(), "content": body.commitment.hex(), "week": report.week}
     append(session, actor, "report.admitted", now=now, row=row, details=details)
 
 

@@ -17,6 +17,7 @@ MANY: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("LIB", "PER", "THR", "HUM", "VIO", "MOV", "ECO", "SEX", "OMI", "CON", "unsaid"),
     "may": ("C2", "C3", "C4", "C5"),
 }
+PUBLISH: Final = "C5"
 LINES: Final = ("who", "exile", "day", "month", "year", "when", "where", "by", "aim")
 NUMBERS: Final = ("day", "year")
 FIELDS: Final = (
@@ -34,7 +35,7 @@ def tidy(text: str) -> str:
 
 
 def collect(typed: Mapping[str, str | list[str]]) -> dict[str, Any]:
-    """Keep what was answered: an empty field is *not stated*, which is not the same as *unknown*."""
+    """Keep what was answered: an empty field is *not stated*, which is not the same as *unknown*; "never publish" wins over "publish"."""
     answers: dict[str, Any] = {}
     for name in FIELDS:
         value = typed.get(name)
@@ -44,6 +45,10 @@ def collect(typed: Mapping[str, str | list[str]]) -> dict[str, Any]:
                 answers[name] = chosen
         elif value and (name == TEXT or value.strip()):
             answers[name] = tidy(value)
+    if "never" in answers and PUBLISH in answers.get("may", []):
+        answers["may"] = [purpose for purpose in answers["may"] if purpose != PUBLISH]
+        if not answers["may"]:
+            del answers["may"]
     return answers
 
 

@@ -1,6 +1,6 @@
 """Letters to a source: one member writes, another releases; only then does the mailbox hold it (docs/adr/0006)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -114,13 +114,12 @@ def hand_over(
     row = records.save_message(session, actor, message, report_id=report_id, text=text, language=language, day=day_of(now))
     append(session, actor, "message.handed", now=now, row=row)
     opened.work.messages.append(str(message.id))
-    details = {"fields": ["messages"]}
-    append(session, actor, "report.described", now=now, row=triage.save_work(session, actor, opened), details=details)
+    append(session, actor, "report.updated", now=now, row=triage.save_work(session, actor, opened))
 
 
-def count_handed(session: Session) -> int:
-    """Count the letters that wait for release."""
-    query = select(func.count()).select_from(Message).where(Message.state == MessageState.HANDED)
+def count_handed(session: Session, member_id: str) -> int:
+    """Count the letters that this member could release: those that somebody else wrote."""
+    query = select(func.count()).select_from(Message).where(Message.state == MessageState.HANDED, Message.author != member_id)
     return session.scalar(query) or 0
 
 
@@ -169,13 +168,14 @@ def release(session: Session, actor: Actor, message_id: UUID, *, version: int, n
     session.add(Reply(address=address, sealed=sealed))
     _close(session, actor, letter, MessageState.RELEASED, now)
     opened.work.replies = index + 1
+    opened.work.asked = triage.count_items(session, actor, opened)
     report = opened.report
     before = report.state
     if before in (ReportState.RECEIVED, ReportState.IN_TRIAGE):
         report.state = ReportState.NEEDS_INFORMATION
     row = triage.save_work(session, actor, opened)
     if report.state is before:
-        append(session, actor, "report.described", now=now, row=row, details={"fields": ["replies"]})
+        append(session, actor, "report.updated", now=now, row=row)
     else:
         append(session, actor, "report.moved", now=now, row=row, details={"from": before.value, "to": report.state.value})
 
@@ -205,8 +205,7 @@ def _letter(session: Session, actor: Actor, message_id: UUID) -> Letter:
         letter = records.open_message(session, actor, message)
     except SealError:
         raise DamagedError from None
-    check_row(session, actor, letter.row)
-    return letter
+    return replace(letter, place=check_row(session, actor, letter.row))
 
 
 def _close(session: Session, actor: Actor, letter: Letter, state: MessageState, now: datetime) -> None:

@@ -68,6 +68,7 @@ class QueueRow:
     opened: Opened | None
     unread: int
     is_new: bool
+    is_answered: bool
     days_left: int | None
     target: int
     group: Group
@@ -147,7 +148,7 @@ def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueR
         View.NEW: lambda row: row.unread > 0,
         View.URGENT: lambda row: row.group is Group.URGENT,
         View.NOBODY: lambda row: row.report.owner is None and row.opened is not None,
-        View.WAITS: lambda row: row.report.state is ReportState.NEEDS_INFORMATION,
+        View.WAITS: lambda row: row.report.state is ReportState.NEEDS_INFORMATION and not row.is_answered,
     }
     return [row for row in rows if tests[view](row)]
 
@@ -183,6 +184,11 @@ def time_left(opened: Opened, now: datetime) -> tuple[int, int]:
     return target - days_between(opened.summary["day"], now), target
 
 
+def is_answered(opened: Opened, items: int) -> bool:
+    """Whether something came since the last question; read from sealed counts, so that no clear state changes when an answer comes."""
+    return opened.report.state is ReportState.NEEDS_INFORMATION and items > opened.work.asked
+
+
 def _all_seen(session: Session, actor: Actor) -> dict[UUID, frozenset[str]]:
     rows = session.scalars(select(Seen).where(Seen.member_id == actor.member_id))
     return {row.report_id: _open_mark(actor, row).now for row in rows}
@@ -207,10 +213,19 @@ def _row(
     now: datetime,
 ) -> QueueRow:
     if opened is None:
-        return QueueRow(report, None, 0, is_new=False, days_left=None, target=0, group=Group.DAMAGED)
+        return QueueRow(report, None, 0, is_new=False, is_answered=False, days_left=None, target=0, group=Group.DAMAGED)
     items = {str(item) for item in threads[opened.summary["thread"]]}
     mine = seen.get(report.id, frozenset())
     left, target = time_left(opened, now)
     is_urgent = report.state is ReportState.URGENT or opened.summary["danger"] == "now"
     group = Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME
-    return QueueRow(report, opened, len(items - mine), is_new=not mine, days_left=left, target=target, group=group)
+    return QueueRow(
+        report,
+        opened,
+        len(items - mine),
+        is_new=not mine,
+        is_answered=is_answered(opened, len(items)),
+        days_left=left,
+        target=target,
+        group=group,
+    )

@@ -30,6 +30,7 @@ class Work:
     notes: list[dict[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     replies: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Letter:
     language: str
     day: str
     row: RowVersion
+    place: int = 0
 
 
 def name_of(report_id: UUID) -> str:

@@ -36,6 +36,7 @@ class Item:
     report_id: UUID
     body: ReportBody
     is_new: bool
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,11 @@ def read_conversation(session: Session, actor: Actor, session_id: bytes, report_
             arrived += 1  # came while the report was open: shown after the next opening, which is an entry
             continue
         try:
-            check_row(session, actor, item.row)
-            additions.append(Item(item.report.id, open_body(actor, item), str(item.report.id) not in mark.before))
+            place = check_row(session, actor, item.row)
+            additions.append(Item(item.report.id, open_body(actor, item), str(item.report.id) not in mark.before, place))
         except (SealError, DamagedError):
             damaged += 1
-    additions.sort(key=lambda item: (item.body.day, item.report_id.hex))
+    additions.sort(key=lambda item: item.place)
     new = sum(item.is_new for item in additions) if mark.before else 0
     try:
         body = open_body(actor, opened)
@@ -234,6 +235,11 @@ def save_work(session: Session, actor: Actor, opened: Opened) -> RowVersion:
         MalformedError: the work has grown beyond the largest size.
     """
     return save_report(session, actor, opened.report, opened.work, opened.body_key)
+
+
+def count_items(session: Session, actor: Actor, opened: Opened) -> int:
+    """Count what the source has sent in this conversation, as far as it was admitted."""
+    return len(_thread(session, actor, opened))
 
 
 def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opened:

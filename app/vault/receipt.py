@@ -106,6 +106,26 @@ def read_code(text: str) -> bytes:
     return secret
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is nothing but a code, rightly or wrongly copied: then it must not be sent as a message."""
+    try:
+        read_code(text)
+    except MalformedError:
+        return False
+    except MistypedError:
+        return True
+    return True
+
+
+def unknown_words(text: str) -> list[str]:
+    """Return the words that no list has, where somebody has written eight words; to say which ones to look at again."""
+    tokens = _tokens(text)
+    if len(tokens) != WORDS or any(token.isdecimal() for token in tokens):
+        return []
+    misses = [[token for token in tokens if token[:4] not in _prefixes(language)] for language in WORD_LANGUAGES]
+    return min(misses, key=len)
+
+
 @cache
 def word_list(language: str) -> tuple[str, ...]:
     """Return the 2,048 words of a language, sorted by code point."""

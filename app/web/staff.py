@@ -123,7 +123,7 @@ class Staff:
         if g.get("signed_in") is None:
             return values
         with here.database.read() as session:
-            handed = count_handed(session)
+            handed = count_handed(session, actor().member_id)
             own = member_names(session)[actor().member_id]
         values["csrf"] = signed_in().keys.form
         values["me"] = {"name": own, "role": roles_text(actor().roles)}

@@ -54,7 +54,7 @@ def test_a_report_travels_without_script(site: Site, new_page: NewPage) -> None:
     assert "Yes, they took it." not in source.page.content()
 
     nigora.show("/desk/queue")
-    press(nigora.page.locator("text=Take them in"))
+    press(nigora.page.locator("text=Bring in"))
     expect(nigora.page.locator(".queue")).to_contain_text("1 message")
     nigora.open_first()
     expect(nigora.page.locator("main")).to_contain_text("New since you looked")
