@@ -142,8 +142,8 @@ class Browser:
     def form(self, action: str) -> Form:
         """Return the form whose action ends so."""
         for form in self.forms():
-            if form.action.split("#")[0].endswith(action):
-                return form
+            if (found := form.towards(action)) is not None:
+                return found
         raise AssertionError(f"no form {action} among {[form.action for form in self.forms()]}")
 
     def press(self, action: str, button: tuple[str, str] | None = None, /, **typed: Any) -> TestResponse:

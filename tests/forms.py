@@ -1,6 +1,6 @@
 """Read the forms of a page as a browser without script would."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 
@@ -9,8 +9,17 @@ class Form:
     """One form: where it goes, what it would send, which buttons it has."""
 
     action: str
+    id: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    elsewhere: list[tuple[str, str, str]] = field(default_factory=list)  # buttons with an action of their own
+
+    def towards(self, action: str) -> "Form | None":
+        """Return the form as it is sent to an action that ends so, or None where no button leads there."""
+        for target, name, value in [(self.action, "", ""), *self.elsewhere]:
+            if target.split("#", maxsplit=1)[0].endswith(action):
+                return replace(self, action=target, fields=[*self.fields, *([(name, value)] if name else [])])
+        return None
 
     def data(self, button: tuple[str, str] | None = None, **typed: object) -> dict[str, list[str]]:
         """Return what a browser sends when the button is pressed, with these fields filled in."""
@@ -36,6 +45,7 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.open: Form | None = None
         self.area: str | None = None
+        self.owner: Form | None = None
         self.text = ""
         self.select: str | None = None
 
@@ -43,32 +53,35 @@ class _Reader(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         flags = {name for name, _ in attrs}
         if tag == "form":
-            self.open = Form(found.get("action", ""))
+            self.open = Form(found.get("action", ""), found.get("id", ""))
             self.forms.append(self.open)
-        if self.open is None:
+        owner = next((form for form in self.forms if form.id == found["form"]), None) if "form" in found else self.open
+        if owner is None:
             return
         name = found.get("name", "")
         if tag == "input" and name:
             kind = found.get("type", "text")
             if kind not in ("radio", "checkbox") or "checked" in flags:
-                self.open.fields.append((name, found.get("value", "")))
+                owner.fields.append((name, found.get("value", "")))
         elif tag == "textarea":
-            self.area, self.text = name, ""
+            self.area, self.text, self.owner = name, "", owner
+        elif tag == "button" and "formaction" in found:
+            owner.elsewhere.append((found["formaction"], name, found.get("value", "")))
         elif tag == "button" and name:
-            self.open.buttons.append((name, found.get("value", "")))
+            owner.buttons.append((name, found.get("value", "")))
         elif tag == "select":
             self.select = name
         elif tag == "option" and self.select and "selected" in flags:
-            self.open.fields.append((self.select, found.get("value", "")))
+            owner.fields.append((self.select, found.get("value", "")))
 
     def handle_data(self, data: str) -> None:
         if self.area is not None:
             self.text += data
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea" and self.area is not None and self.open is not None:
+        if tag == "textarea" and self.area is not None and self.owner is not None:
             # a browser drops the first line end after <textarea>
-            self.open.fields.append((self.area, self.text.removeprefix("\n")))
+            self.owner.fields.append((self.area, self.text.removeprefix("\n")))
             self.area = None
         elif tag == "select":
             self.select = None

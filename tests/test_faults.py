@@ -46,7 +46,7 @@ OLD = "This page was open for a long time. Please press the button again."
 OLD_BOX = "This page was open for a long time. Please enter your code once more. What you wrote is kept."
 BUSY_SOURCE = "It could not be stored just now. Please press Send again."
 NOT_WHOLE = "This is not a whole code. It has 27 digits or eight words"
-SLIP = "There is a slip in this code. Please compare it with your note once more"
+SLIP = "There is a slip in this code: a wrong digit, or two words swapped. Please compare it with your note"
 ARRIVED = "Thank you. It has arrived."
 TOO_LARGE = "What was sent is larger than one page can take. Nothing was saved."
 NO_PAGE = "This page does not exist."
@@ -1115,8 +1115,8 @@ FAULTS: Final = (
     Fault("text twice", "source", send_text_twice, 422, STRANGE),
     Fault("invalid choice", "source", send(danger="maybe"), 422, NOT_CHOSEN),
     Fault("invalid choice among many", "source", send(kind=["THR", "XXX"]), 422, NOT_CHOSEN),
-    Fault("letter in year", "source", send(year="19x4"), 422, "The year “%(typed)s” is not a number", {"typed": "19x4"}),
-    Fault("letter in day", "source", send(day="½"), 422, "The day “%(typed)s” is not a number", {"typed": "½"}),
+    Fault("letter in year", "source", send(year="19x4"), 422, "The year “%(typed)s” has something else than digits in it", {"typed": "19x4"}),
+    Fault("letter in day", "source", send(day="½"), 422, "The day “%(typed)s” has something else than digits in it", {"typed": "½"}),
     Fault("long line", "source", send(where="ж" * 501), 422, LONG_LINE),
     # what a source does
     Fault("late", "source", send_late, 422, OLD, then=send_again),

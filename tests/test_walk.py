@@ -90,3 +90,68 @@ def test_a_new_text_is_taken_even_after_leaving(source: Source) -> None:
     page = source.post("/f", form.data(("do", "send"), text=WORDS), base_url="https://localhost")
 
     assert page.status_code == 201
+
+
+def test_one_button_keeps_what_stands_in_the_other_boxes(source: Source, nigora: Member) -> None:
+    """A note saved in the middle of a description loses nothing of it, and says that it is not saved yet."""
+    source.write(WORDS, reply="yes")
+    nigora.sign_in()
+    nigora.open_first()
+    nigora.press("/claim")
+
+    nigora.press("/notes", note="A note.", gist="Half a gist", summary="Half a summary", message="Half a question")
+
+    form = nigora.form("/description")
+    assert [form.value(name) for name in ("gist", "summary", "message", "note")] == ["Half a gist", "Half a summary", "Half a question", ""]
+    assert "not saved yet" in nigora.page.text
+    assert "A note." in nigora.page.text
+    nigora.press("/state", message="")
+    assert nigora.form("/description").value("summary") == "Half a summary"
+    nigora.press("/description")
+    assert "not saved yet" not in nigora.page.text
+    assert nigora.form("/description").value("gist") == "Half a gist"
+
+
+def test_a_code_is_never_taken_for_a_message(source: Source) -> None:
+    """Somebody who types their code into the large box is told so; nothing is sent, the code stays secret."""
+    code = source.write(WORDS)
+    words = " ".join(receipt.to_words(receipt.read_code(code), "en"))
+    for typed in (code, words, words.upper()):
+        source.open_mailbox(code)
+        source.press("/f", ("do", "add"), text=typed)
+        assert source.page.status_code == 422
+        assert "This looks like a code. It was not sent." in source.page.text
+        source.open_form()
+        assert source.send(typed).status_code == 422
+
+
+def test_the_receipt_obeys_the_answer_about_writing(source: Source) -> None:
+    """It promises a question only to those who allowed one."""
+    for reply, words in (("yes", "may be a question"), ("no", "We will not write to you"), ("unsafe", "We will not write to you")):
+        source.write(f"{WORDS} {reply}", reply=reply)
+        assert words in source.page.text
+    source.write(WORDS)
+    assert "one short line" in source.page.text
+
+
+def test_an_answered_question_no_longer_waits(instance: Instance, source: Source, nigora: Member, ruth: Member) -> None:
+    """The state in clear does not change when an answer comes; the desk sees it from sealed counts."""
+    code = source.write(WORDS, reply="yes")
+    nigora.sign_in()
+    nigora.open_first()
+    nigora.press("/claim")
+    nigora.press("/messages", message="A question?")
+    ruth.sign_in()
+    ruth.get("/desk/messages")
+    ruth.press("/release")
+    assert "Waits for source" in nigora.get("/desk/queue").text
+    source.open_mailbox(code)
+    source.press("/f", ("do", "add"), text="An answer.")
+
+    nigora.take_in_again()
+
+    assert "Source answered" in nigora.page.text
+    assert "Not yet opened" not in nigora.get("/desk/queue/waits").text
+    with instance.database().read() as session:
+        states = session.connection().exec_driver_sql("SELECT state FROM report ORDER BY state").scalars().all()
+    assert states == ["added", "needs_information"]

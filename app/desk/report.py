@@ -1,7 +1,7 @@
 """One report: open, read, take, describe, note, write."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import redirect, request, url_for
@@ -25,6 +25,8 @@ from app.web.labels import roles_text
 from app.web.refusals import refusal_for
 from app.web.sessions import actor, signed_in
 from app.web.staff import member_names
+
+_BOXES: Final = ("gist", "summary", "translation", "note", "message")
 
 
 @bp.post("/reports/<uuid:report_id>/open")
@@ -146,19 +148,33 @@ def hand_message(report_id: UUID) -> ResponseReturnValue:
 
 
 def _do(report_id: UUID, act: Callable[[Session], None], *fields: str) -> ResponseReturnValue:
-    """Act in one transaction; a refusal shows the newest page again, with every typed word in its field."""
+    """Act in one transaction. The page is one form: whatever else was typed comes back, after a refusal all of it."""
+    typed = {name: _typed(name) for name in _BOXES if name in request.form}
     try:
         with deps().database.write() as session:
             act(session)
     except (RefusedError, MalformedError, BusyError) as error:
         refusal = refusal_for(error)
-        typed = {name: _typed(name) for name in fields if name in request.form}
         try:
             alert = {"kind": "warn", "text": f"{refusal.title}. {refusal.text} {refusal.todo}"}
             return _page(report_id, typed=typed, alert=alert), refusal.status
         except RefusedError:
             raise error from None
+    others = {name: text for name, text in typed.items() if name not in fields}
+    if _is_unsaved(report_id, others):
+        alert = {"kind": "note", "text": _("Done. What you typed elsewhere on this page is still here, not saved yet.")}
+        return _page(report_id, typed=others, alert=alert)
     return redirect(url_for("desk.show_report", report_id=report_id), 303)
+
+
+def _is_unsaved(report_id: UUID, typed: dict[str, str]) -> bool:
+    """Whether a box holds anything that is not stored."""
+    if not any(typed.values()):
+        return False
+    with deps().database.read() as session:
+        work = triage.leased(session, actor(), signed_in().keys.id, report_id, now=deps().clock()).work
+    stored = {"gist": work.gist, "summary": work.summary, "translation": work.translation}
+    return any(text != stored.get(name, "") for name, text in typed.items())
 
 
 def _typed(name: str) -> str:
