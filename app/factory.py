@@ -4,15 +4,16 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.audit import views as audit
 from app.desk import letters, pages, queue, report
+from app.errors import ForeignFormError
 from app.i18n.languages import CATALOGUES, Languages, direction
 from app.intake import views as intake
 from app.members.chain import ChainKeeper
@@ -140,7 +141,7 @@ def _refusal_page(refusal: Refusal, error: Exception) -> ResponseReturnValue:
         title=refusal.title,
         text=refusal.text,
         todo=refusal.todo,
-        kept=None if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else request.form.get("text"),
+        kept=None if isinstance(error, (RequestEntityTooLarge, ForeignFormError)) else request.form.get("text"),
         lang=lang,
         dir=direction(lang),
         demo=not deps().config.production,

@@ -308,3 +308,59 @@ def test_summary_holds_no_word_of_the_text(instance: Instance, source: Source) -
     assert len(raw) == 512
     assert "kanarek" not in str(summary)
     assert (summary["danger"], summary["flags"], summary["answered"]) == ("now", ["sexual-violence"], ["danger", "kind", "text", "who"])
+
+
+def test_an_addition_is_never_answered_apart_from_its_first_text(instance: Instance, source: Source, nigora: Member) -> None:
+    """What endangers holds for the whole conversation, in whatever order its parts came in."""
+    code = source.write("first words", reply="unsafe")
+    source.open_mailbox(code)
+    source.press("/f", ("do", "add"), text="more words")
+    actor, _ = instance.actor("Timur")
+    with instance.database().write() as session:
+        ids = session.scalars(select(Report.id)).all()
+        for _ in ids:  # one at a time: an addition may come in before its first text
+            admit_waiting(session, actor, now=START, limit=1)
+    nigora.sign_in()
+
+    assert nigora.page.text.count("Not yet opened") == 1
+    nigora.open_first()
+    assert "first words" in nigora.page.text
+    assert "more words" in nigora.page.text
+    assert "Do not write." in nigora.page.text
+    head = nigora.report_url
+    csrf = nigora.form("/notes").value("csrf")
+    for report_id in ids:
+        if str(report_id) not in head:
+            assert nigora.post(f"/desk/reports/{report_id}/open", {"csrf": csrf}).status_code == 404
+            assert nigora.post(f"/desk/reports/{report_id}/messages", {"csrf": csrf, "message": "x"}).status_code == 403
+
+
+def test_a_note_sent_twice_is_kept_once(source: Source, nigora: Member) -> None:
+    """A double click, or a page loaded again."""
+    source.write("words")
+    nigora.sign_in()
+    nigora.open_first()
+    form = nigora.form("/notes")
+    for _ in range(2):
+        nigora.post(form.action, form.data(note="only once"))
+
+    assert nigora.page.text.count("only once") == 1
+
+
+def test_a_stale_page_cannot_save_over_a_newer_description(source: Source, nigora: Member) -> None:
+    """Two tabs: the older one may add its note, but its boxes keep the version they were filled at."""
+    source.write("words")
+    nigora.sign_in()
+    nigora.open_first()
+    nigora.press("/claim")
+    old = nigora.form("/description")
+    notes = nigora.form("/notes")
+    nigora.press("/description", gist="newer gist")
+    nigora.post(notes.action, notes.data(note="from the old tab", gist="older gist"))
+    assert nigora.form("/description").value("gist") == "older gist"
+
+    nigora.press("/description")
+
+    assert nigora.page.status_code == 409
+    assert nigora.get(nigora.report_url.removesuffix("/description")).text.count("newer gist") >= 1
+    assert old.value("version") != ""

@@ -1115,7 +1115,9 @@ FAULTS: Final = (
     Fault("text twice", "source", send_text_twice, 422, STRANGE),
     Fault("invalid choice", "source", send(danger="maybe"), 422, NOT_CHOSEN),
     Fault("invalid choice among many", "source", send(kind=["THR", "XXX"]), 422, NOT_CHOSEN),
-    Fault("letter in year", "source", send(year="19x4"), 422, "The year “%(typed)s” has something else than digits in it", {"typed": "19x4"}),
+    Fault(
+        "letter in year", "source", send(year="19x4"), 422, "The year “%(typed)s” has something else than digits in it", {"typed": "19x4"}
+    ),
     Fault("letter in day", "source", send(day="½"), 422, "The day “%(typed)s” has something else than digits in it", {"typed": "½"}),
     Fault("long line", "source", send(where="ж" * 501), 422, LONG_LINE),
     # what a source does

@@ -44,6 +44,9 @@ def files_of(instance: Instance) -> dict[str, bytes]:
 
 
 def variants(text: str) -> list[bytes]:
+    """Return the ways a text could lie about; four bytes alone stand in any random file, so short names are looked for quoted."""
+    if len(text) < 6:
+        text = f'"{text}"'
     return [text.encode(), text.encode("utf-16-le"), urllib.parse.quote(text).encode(), text.casefold().encode()]
 
 

@@ -135,7 +135,8 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
             if connection.getresponse().read() == b"ready\n":
                 return
         except OSError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     raise click.ClickException("the server did not answer")
 
 

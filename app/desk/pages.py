@@ -42,9 +42,10 @@ def sign_in() -> ResponseReturnValue:
     here = deps()
     if may(held.actor.roles, Permission.VIEW_QUEUE):
         # signed in is signed in: if the queue cannot be looked at now, its page says so
-        with suppress(PaivandError), here.database.write() as session:
-            sessions.sweep(session, here.clock())
-            queue.look(session, held.actor, held.keys.id, now=here.clock())
+        with suppress(PaivandError):
+            with here.database.write() as session:
+                sessions.sweep(session, here.clock())
+            queue.look(here.database, held.actor, held.keys.id, now=here.clock())
     return STAFF.welcome(str(answer))
 
 

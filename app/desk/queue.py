@@ -1,14 +1,13 @@
 """The queue's pages. A GET never writes: looking is a POST that leaves an entry and an hour of view."""
 
 from typing import Any
-from uuid import UUID
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from app.desk import labels
 from app.desk.pages import bp, render
-from app.errors import UnknownError
+from app.errors import NoLeaseError, UnknownError
 from app.i18n.text import gettext as _
 from app.i18n.text import ngettext
 from app.members.policy import Permission
@@ -47,8 +46,7 @@ def show_view(view: str) -> ResponseReturnValue:
 def look() -> ResponseReturnValue:
     """Take waiting reports in and begin an hour of looking."""
     here = deps()
-    with here.database.write() as session:
-        queue.look(session, actor(), signed_in().keys.id, now=here.clock())
+    queue.look(here.database, actor(), signed_in().keys.id, now=here.clock())
     return redirect(url_for("desk.show_queue"), 303)
 
 
@@ -58,6 +56,8 @@ def open_next() -> ResponseReturnValue:
     """Open the most urgent report that nobody has."""
     here = deps()
     with here.database.write() as session:
+        if not queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock()):
+            raise NoLeaseError
         rows = queue.read_queue(session, actor(), now=here.clock())
         row = _next(rows)
         if row is None:
@@ -153,7 +153,7 @@ def _views(rows: list[QueueRow], current: View) -> list[dict[str, Any]]:
 def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
     report, opened = row.report, row.opened
     cells: dict[str, Any] = {
-        "id": UUID(str(report.id)),
+        "id": report.id,
         "ref": queue.ref_of(report.id),
         "week": report.week[-2:],
         "left": None if row.days_left is None else time_words(row.days_left, row.target),

@@ -14,7 +14,7 @@ from app.web.deps import deps
 WRITE: Final = "write"
 CODE: Final = "code"
 BOX: Final = "box"
-_OURS: Final = frozenset({"token", "l", "do", "to", "go"})
+_OURS: Final = frozenset({"token", "l", "do", "to", "go", "x"})
 
 
 class SealedToken(CSRF):

@@ -1,5 +1,6 @@
 """The source's pages. All that hold input or answers are answers to a POST at one bland address (threat model, M13)."""
 
+import hmac
 import secrets
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from app.reports.receive import Sending, receive_addition, receive_first
 from app.vault import receipt
 from app.web.deps import deps
 from app.web.gate import allow
+from app.web.refusals import log_failure
 
 bp = Blueprint("intake", __name__, template_folder="templates")
 Typed = dict[str, str | list[str]]
@@ -36,14 +38,14 @@ LEFT_SECONDS: Final = 3 * 3600  # as long as a form token can live
 @allow(Permission.PUBLIC)
 def show_landing() -> ResponseReturnValue:
     """Say calmly what this is; the only page that is not an answer to a POST, and it holds no input."""
-    return render_template("intake/landing.html", **_common())
+    return render_template("intake/landing.html", left=request.cookies.get(LEFT), **_common())
 
 
 @bp.post("/")
 @allow(Permission.PUBLIC)
 def change_language() -> ResponseReturnValue:
     """Show the landing page in another language."""
-    return render_template("intake/landing.html", **_common())
+    return render_template("intake/landing.html", left=request.cookies.get(LEFT), **_common())
 
 
 @bp.post("/f")
@@ -52,7 +54,7 @@ def take_form() -> ResponseReturnValue:
     """Do what the pressed button says; after *Leave*, a page that is sent again shows nothing until somebody begins anew."""
     if not has_left():
         return _act()
-    if "do" not in request.form and request.form.get("go") in ("write", "code"):
+    if "do" not in request.form and hmac.compare_digest(request.form.get("x", ""), request.cookies[LEFT]):
         answer = make_response(_act())
         answer.delete_cookie(LEFT, secure=True, httponly=True, samesite="Strict", path="/")
         return answer
@@ -131,7 +133,8 @@ def _send() -> ResponseReturnValue:
         received = receive_first(here.database, here.chain.current(), secret, sending)
     except MalformedError:
         return _show_write(typed, faults={"text": "long"}, status=422)
-    except (BusyError, ManifestError):
+    except (BusyError, ManifestError) as error:
+        log_failure(error)
         busy = _("It could not be stored just now. Please press Send again.")
         return _show_write(typed, notice=busy, secret=secret, status=503)
     if has_left() and not received.is_new:
@@ -220,7 +223,8 @@ def _add() -> ResponseReturnValue:
         is_new = receive_addition(here.database, here.chain.current(), secret, sending)
     except MalformedError:
         return _show_mailbox(secret, typed, faults={"text": "long"}, status=422)
-    except (BusyError, ManifestError):
+    except (BusyError, ManifestError) as error:
+        log_failure(error)
         busy = _("It could not be stored just now. Please press Send again.")
         return _show_mailbox(secret, typed, notice=busy, status=503)
     if has_left() and not is_new:
@@ -240,8 +244,13 @@ def _show_mailbox(
     here = deps()
     chain = here.chain.current()
     keys = receipt.derive(secret, chain.root)
-    with here.database.read() as session:
-        replies = read_mailbox(session, keys, chain)
+    try:
+        with here.database.read() as session:
+            replies = read_mailbox(session, keys, chain)
+    except BusyError:
+        if not sent:
+            raise
+        replies = []  # it is stored: that is what has to be said now
     now = here.clock()
     page = render_template(
         "intake/mailbox.html",

@@ -82,14 +82,18 @@ class ChainKeeper:
             "signatures": [to_b64(item.signatures) for item in chain.signed],
         }
         part = self._state.with_name(f"{self._state.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(to_jcs(value))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._state)
-        folder = os.open(self._state.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(to_jcs(value))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._state)
+            folder = os.open(self._state.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ManifestError from error

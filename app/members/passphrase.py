@@ -12,7 +12,6 @@ from app.vault.receipt import word_list
 WORDS: Final = 7
 DIGITS: Final = 5
 STEP_SECONDS: Final = 30
-CODE_DIGITS: Final = 6
 
 
 def new_passphrase() -> str:

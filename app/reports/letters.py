@@ -49,11 +49,14 @@ class Waiting:
 
 
 def may_write(opened: Opened, letters: list[Letter]) -> MayWrite:
-    """Say what may be written now; `letters` are those of this report."""
+    """Say what may be written now; `letters` are those of this conversation, `opened` is its head.
+
+    Only a first text was asked whether we may write: where it is missing or damaged, its answer could have been "no".
+    """
+    if opened.summary["kind"] != "first" or opened.work.replies >= MAX_REPLIES:
+        return MayWrite.NO
     if any(letter.message.state is MessageState.HANDED for letter in letters):
         return MayWrite.WAITING
-    if opened.work.replies >= MAX_REPLIES:  # a mailbox looks no further
-        return MayWrite.NO
     match opened.summary["reply"]:
         case "yes":
             return MayWrite.YES

@@ -18,7 +18,8 @@ from app.ledger.verify import verify
 from app.members.sessions import minutes
 from app.reports.admit import admit_waiting
 from app.reports.calendar import days_between
-from app.reports.records import Opened, open_reports
+from app.reports.records import Opened, head_of, open_reports
+from app.store.database import Database
 from app.store.keys import Lease
 from app.store.reports import Report, ReportState, Seen
 from app.vault import envelope, padding
@@ -27,7 +28,7 @@ from app.vault.encoding import Context, from_jcs, to_jcs
 QUEUE: Final = "queue"
 LEASE_MINUTES: Final = 60
 TARGET_DAYS: Final = {"now": 1, "soon": 3, "urgent": 3, "other": 14}
-_KEPT: Final = 700  # what fits; a longer conversation shows its oldest parts as new again
+_KEPT: Final = 3_000  # what fits
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letter that reads as another
 
 
@@ -58,6 +59,11 @@ class Mark:
     before: frozenset[str] = frozenset()
     now: frozenset[str] = frozenset()
     opened: str = ""
+    has_all: bool = False  # too many to name: everything counts as seen
+
+    def covers(self, report_id: UUID) -> bool:
+        """Whether this thing was there at the last opening."""
+        return self.has_all or str(report_id) in self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +86,24 @@ def ref_of(report_id: UUID) -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
 
 
-def look(session: Session, actor: Actor, session_id: bytes, *, now: datetime) -> int:
+def look(database: Database, actor: Actor, session_id: bytes, *, now: datetime) -> int:
     """Take waiting reports in and note, once an hour and session, that the queue was looked at; returns how many came in.
 
-    Before an hour of looking the whole tree is recomputed: nothing is shown on a ledger that was edited.
+    Before an hour of looking the whole tree is recomputed, without keeping writers waiting: nothing is shown on an edited ledger.
 
     Raises:
         DamagedError: the ledger does not verify.
+        BusyError: not now; nothing was changed.
     """
-    is_new_hour = not has_lease(session, session_id, QUEUE, now)
-    if is_new_hour and not verify(session, actor.chain.newest.origin).is_good:
-        raise DamagedError
-    admitted = admit_waiting(session, actor, now=now)
-    if is_new_hour:
-        grant_lease(session, session_id, QUEUE, now)
-        append(session, actor, "queue.viewed", now=now)
+    with database.read() as session:
+        is_new_hour = not has_lease(session, session_id, QUEUE, now)
+        if is_new_hour and not verify(session, actor.chain.newest.origin).is_good:
+            raise DamagedError
+    with database.write() as session:
+        admitted = admit_waiting(session, actor, now=now)
+        if is_new_hour:
+            grant_lease(session, session_id, QUEUE, now)
+            append(session, actor, "queue.viewed", now=now)
     return admitted
 
 
@@ -117,17 +126,13 @@ def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRo
     for report_id, item in opened.items():
         if item is not None and item.row.record in changed:
             opened[report_id] = None  # a state set by hand must not hide a report
-    threads: dict[str, list[UUID]] = defaultdict(list)
-    for report in reports:
-        item = opened[report.id]
+    threads: dict[str, list[Opened]] = defaultdict(list)
+    for item in opened.values():
         if item is not None:
-            threads[item.summary["thread"]].append(report.id)
+            threads[item.summary["thread"]].append(item)
     seen = _all_seen(session, actor)
-    shown = [report for report in reports if report.state is not ReportState.ADDED or opened[report.id] is None]
-    headed = {item.summary["thread"] for report in shown if (item := opened[report.id]) is not None}
-    # an addition whose first text is damaged stands for itself
-    shown += [item.report for item in opened.values() if item and item.summary["thread"] not in headed]
-    rows = [_row(report, opened[report.id], threads, seen, now) for report in shown]
+    rows = [_damaged_row(report) for report in reports if opened[report.id] is None]
+    rows += [_row(head_of(thread), thread, seen, now) for thread in threads.values()]
     order = list(Group)
     return sorted(
         rows,
@@ -170,7 +175,9 @@ def mark_seen(session: Session, actor: Actor, report_id: UUID, items: frozenset[
     """Note what this member has now seen, and on which day; a second look at the same things keeps what was new."""
     mark = read_seen(session, actor, report_id)
     before = mark.before if mark.now >= items else mark.now
-    value = {"v": 1, "before": sorted(before)[-_KEPT:], "now": sorted(items)[-_KEPT:], "opened": day}
+    has_all = len(items) > _KEPT
+    named = {"before": [], "now": []} if has_all else {"before": sorted(before), "now": sorted(items)}
+    value = {"v": 1, **named, "opened": day, "all": has_all}
     team = actor.team
     context = Context(actor.root, "seen", str(report_id), actor.member_id, 0, team.epoch)
     sealed = envelope.seal(padding.pad(to_jcs(value), padding.WORK), team.wrap_key, context)
@@ -189,9 +196,9 @@ def is_answered(opened: Opened, items: int) -> bool:
     return opened.report.state is ReportState.NEEDS_INFORMATION and items > opened.work.asked
 
 
-def _all_seen(session: Session, actor: Actor) -> dict[UUID, frozenset[str]]:
+def _all_seen(session: Session, actor: Actor) -> dict[UUID, Mark]:
     rows = session.scalars(select(Seen).where(Seen.member_id == actor.member_id))
-    return {row.report_id: _open_mark(actor, row).now for row in rows}
+    return {row.report_id: _open_mark(actor, row) for row in rows}
 
 
 def _open_mark(actor: Actor, row: Seen) -> Mark:
@@ -200,32 +207,26 @@ def _open_mark(actor: Actor, row: Seen) -> Mark:
         context = Context(actor.root, "seen", str(row.report_id), row.member_id, 0, epoch)
         raw = envelope.unseal(row.sealed, actor.keys.team_epoch(epoch).wrap_key, context)
         value = from_jcs(padding.unpad(raw, padding.WORK))
-        return Mark(frozenset(value["before"]), frozenset(value["now"]), value["opened"])
+        return Mark(frozenset(value["before"]), frozenset(value["now"]), value["opened"], has_all=value["all"])
     except (SealError, MalformedError, KeyError):
         return Mark()  # a damaged mark shows everything as new: nothing is hidden by it
 
 
-def _row(
-    report: Report,
-    opened: Opened | None,
-    threads: dict[str, list[UUID]],
-    seen: dict[UUID, frozenset[str]],
-    now: datetime,
-) -> QueueRow:
-    if opened is None:
-        return QueueRow(report, None, 0, is_new=False, is_answered=False, days_left=None, target=0, group=Group.DAMAGED)
-    items = {str(item) for item in threads[opened.summary["thread"]]}
-    mine = seen.get(report.id, frozenset())
-    left, target = time_left(opened, now)
-    is_urgent = report.state is ReportState.URGENT or opened.summary["danger"] == "now"
-    group = Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME
+def _damaged_row(report: Report) -> QueueRow:
+    return QueueRow(report, None, 0, is_new=False, is_answered=False, days_left=None, target=0, group=Group.DAMAGED)
+
+
+def _row(head: Opened, thread: list[Opened], seen: dict[UUID, Mark], now: datetime) -> QueueRow:
+    mark = seen.get(head.report.id, Mark())
+    left, target = time_left(head, now)
+    is_urgent = head.report.state is ReportState.URGENT or head.summary["danger"] == "now"
     return QueueRow(
-        report,
-        opened,
-        len(items - mine),
-        is_new=not mine,
-        is_answered=is_answered(opened, len(items)),
+        head.report,
+        head,
+        sum(not mark.covers(item.report.id) for item in thread),
+        is_new=not mark.opened,
+        is_answered=is_answered(head, len(thread)),
         days_left=left,
         target=target,
-        group=group,
+        group=Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME,
     )

@@ -12,7 +12,7 @@ from app.ledger.append import Actor, RowVersion, append
 from app.ledger.read import check_row
 from app.reports.calendar import day_of
 from app.reports.queue import grant_lease, has_lease, mark_seen, read_openings, read_seen
-from app.reports.records import Opened, name_of, open_all, open_body, open_reports, save_report
+from app.reports.records import Opened, head_of, name_of, open_all, open_body, open_reports, save_report
 from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
 
@@ -61,7 +61,10 @@ def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UU
         DamagedError: it does not match its seal or its entry; nothing is shown.
     """
     opened = _opened(session, actor, report_id)
-    items = frozenset(str(item.report.id) for item in _thread(session, actor, opened))
+    thread = _thread(session, actor, opened)
+    if head_of(thread).report.id != report_id:  # an addition is read, and answered, with the text it belongs to
+        raise UnknownError
+    items = frozenset(str(item.report.id) for item in thread)
     fresh = items - read_seen(session, actor, report_id).now
     mark_seen(session, actor, report_id, items, day=day_of(now))
     if fresh or not has_lease(session, session_id, name_of(report_id), now):
@@ -84,7 +87,7 @@ def read_conversation(session: Session, actor: Actor, session_id: bytes, report_
     for item in _thread(session, actor, opened):
         if item.report.id == report_id:
             continue
-        if str(item.report.id) not in mark.now:
+        if not mark.covers(item.report.id):
             arrived += 1  # came while the report was open: shown after the next opening, which is an entry
             continue
         try:
@@ -212,7 +215,10 @@ def add_note(session: Session, actor: Actor, session_id: bytes, report_id: UUID,
     if not text.strip() or len(text) > MAX_NOTE:
         raise MalformedError
     opened = leased(session, actor, session_id, report_id, now=now)
-    opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": text})
+    note = {"by": actor.member_id, "day": day_of(now), "text": text}
+    if opened.work.notes[-1:] == [note]:  # sent twice: a double click, or a page loaded again
+        return
+    opened.work.notes.append(note)
     _save(session, actor, opened, "report.noted", now, {})
 
 

@@ -16,6 +16,7 @@ from app.store import keys, ledger, reports  # noqa: F401 - importing them puts 
 from app.store.base import Base
 
 BUSY_SECONDS: Final = 5
+_NOT_NOW: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 METADATA: Final = Base.metadata
 
 
@@ -55,7 +56,7 @@ class Database:
         """Empty SQLite's write-ahead log: its history would tell which rows were written together. Waits for nobody."""
         if self.path is not None:
             # what was committed stays committed: if somebody reads just now, the next write empties it
-            with suppress(sqlite3.OperationalError), closing(sqlite3.connect(self.path, timeout=0)) as connection:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=0)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def shuffle(self) -> None:
@@ -89,6 +90,8 @@ def _typed_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if not getattr(error.orig, "sqlite_errorname", "SQLITE_BUSY").startswith(_NOT_NOW):
+            raise
         raise BusyError from error
     except StaleDataError as error:
         raise ConflictError from error

@@ -140,13 +140,19 @@ def install(app: Flask, show: Callable[[Refusal, Exception], ResponseReturnValue
     def answer(error: Exception) -> ResponseReturnValue:
         refusal = refusal_for(error)
         if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("%s %s", type(error).__name__, _place())
+            log_failure(error)
         response = make_response(show(refusal, error))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
     app.register_error_handler(Exception, answer)
+
+
+def log_failure(error: Exception) -> None:
+    """Log class, cause and code line of a failure; nothing that anybody wrote."""
+    cause = getattr(getattr(error.__cause__, "orig", None), "sqlite_errorname", "")
+    log.error("%s %s %s", type(error).__name__, cause, _place())
 
 
 def _place() -> str:

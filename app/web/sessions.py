@@ -1,4 +1,4 @@
-"""Cookies of desk and audit. The intake sets none and never imports this file."""
+"""Cookies of desk and audit; the intake never imports this file."""
 
 from typing import Final, cast
 
@@ -8,9 +8,11 @@ from werkzeug.wrappers import Response
 from app.errors import ForeignFormError
 from app.ledger.append import Actor
 from app.members import sessions
+from app.members.policy import Permission
 from app.members.sessions import SignedIn
 from app.vault.keyring import ServerSecret
 from app.web.deps import Deps, deps
+from app.web.gate import permission_of
 
 SECURE_NAME: Final = "__Host-s"
 ONION_NAME: Final = "s"
@@ -33,6 +35,8 @@ def check_form() -> None:
         ForeignFormError: it is missing or another session's.
     """
     held = g.get("signed_in")
+    if request.endpoint and permission_of(current_app, request.endpoint) is Permission.SIGN_IN:
+        return  # a door page from before the sign-in; its origin was checked
     if held is not None and request.method == "POST" and request.form.get("csrf") != held.keys.form:
         raise ForeignFormError
 

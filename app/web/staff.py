@@ -1,5 +1,6 @@
 """What the pages of desk and audit share: frame, door, refusals, language. One `Staff` object per face."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import redirect
 
-from app.errors import SignInError
+from app.errors import BusyError, ForeignFormError, SignInError
 from app.i18n.languages import direction
 from app.i18n.text import gettext as _
 from app.members import names, sessions
@@ -71,7 +72,8 @@ class Staff:
 
     def lock(self) -> ResponseReturnValue:
         """End the session; the changed cookie makes Back fetch again."""
-        sessions.lock(deps().database, signed_in())
+        with suppress(BusyError):  # then the row ends by itself; the browser's half is gone in any case
+            sessions.lock(deps().database, signed_in())
         return drop_cookie(redirect(url_for(f"{self.face}.show_door"), 303))
 
     def choose_language(self) -> ResponseReturnValue:
@@ -90,7 +92,7 @@ class Staff:
 
     def show_refusal(self, refusal: Refusal, error: Exception) -> ResponseReturnValue:
         """Answer a refusal: without a session with the door, else with what was typed and the way back."""
-        kept = None if isinstance(error, RequestEntityTooLarge) else _typed_text()
+        kept = None if isinstance(error, (RequestEntityTooLarge, ForeignFormError)) else _typed_text()
         if isinstance(error, SignInError):
             return self.show_door(locked=True, kept=kept), 401
         back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
