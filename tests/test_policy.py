@@ -183,12 +183,12 @@ def test_signed_out_is_shown_the_door(app: Flask, path: str) -> None:
 
 
 def test_post_without_form_secret_is_refused_everywhere(app: Flask, instance: Instance) -> None:
-    """Every POST of a signed-in member needs it, whatever the route."""
+    """Every POST of a signed-in member needs it, but for the door's own, whose page may be older than the session."""
     member = Member(app, instance, "Ruth")
     member.sign_in()
 
     for rule in rules_of(app):
-        if "POST" in methods_of(rule) and not rule.endpoint.startswith("intake."):
+        if "POST" in methods_of(rule) and permission_of(app, rule.endpoint) not in EVERYBODY:
             assert member.client.post(fill(rule, {}), data={"to": "urgent"}).status_code == 403, rule.rule
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import redirect
 
-from app.errors import BusyError, ForeignFormError, SignInError
+from app.errors import BusyError, SignInError
 from app.i18n.languages import direction
 from app.i18n.text import gettext as _
 from app.members import names, sessions
@@ -92,7 +92,7 @@ class Staff:
 
     def show_refusal(self, refusal: Refusal, error: Exception) -> ResponseReturnValue:
         """Answer a refusal: without a session with the door, else with what was typed and the way back."""
-        kept = None if isinstance(error, (RequestEntityTooLarge, ForeignFormError)) else _typed_text()
+        kept = None if isinstance(error, RequestEntityTooLarge) else _typed_text()
         if isinstance(error, SignInError):
             return self.show_door(locked=True, kept=kept), 401
         back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
