@@ -213,7 +213,7 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "mine": report.owner == me.member_id,
             "owner": names.get(report.owner) if report.owner else None,
             "state": {"text": state, "kind": kind},
-            "steps": _steps(report.state),
+            "steps": _steps(report.state, state),
             "missing": _missing(talk, me.member_id),
             "facts": _facts(talk),
             "paragraphs": _numbered(str(talk.body.answers[answers.TEXT])),
@@ -257,7 +257,7 @@ def _numbered(text: str) -> list[dict[str, Any]]:
     return [{"n": at, "text": part} for at, part in enumerate(paragraphs(text), start=1)]
 
 
-def _steps(state: ReportState) -> list[dict[str, Any]]:
+def _steps(state: ReportState, words: str) -> list[dict[str, Any]]:
     has_begun = state not in (ReportState.RECEIVED, ReportState.ADDED)
     steps = [
         {"text": _("Received"), "done": has_begun, "current": not has_begun},
@@ -270,7 +270,7 @@ def _steps(state: ReportState) -> list[dict[str, Any]]:
     if state is ReportState.URGENT:
         steps[1] = {"text": _("Urgent"), "done": False, "current": True}
     if state is ReportState.NEEDS_INFORMATION:
-        steps.append({"text": _("Waits for source"), "done": False, "current": True})
+        steps.append({"text": words, "done": False, "current": True})
     return steps
 
 
