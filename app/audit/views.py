@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, g, redirect, request, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +15,6 @@ from app.members.policy import Permission
 from app.reports.queue import ref_of
 from app.store.ledger import LedgerEntry
 from app.vault.encoding import to_b64
-from app.web import staff
 from app.web.deps import deps
 from app.web.gate import allow
 from app.web.labels import entry_text, roles_text
@@ -26,38 +25,7 @@ bp = Blueprint("audit", __name__, url_prefix="/audit", template_folder="template
 STAFF: Final = Staff("audit", home="audit.show_log")
 PAGE: Final = 50
 
-bp.get("/d.css", endpoint="style")(allow(Permission.SIGN_IN)(staff.style))
-
-
-@bp.get("/")
-@allow(Permission.SIGN_IN)
-def show_door() -> ResponseReturnValue:
-    """Show the sign-in page, or lead a signed-in auditor on."""
-    if g.get("signed_in") is not None:
-        return redirect(url_for("audit.show_log"), 303)
-    return STAFF.show_door()
-
-
-@bp.post("/")
-@allow(Permission.SIGN_IN)
-def sign_in() -> ResponseReturnValue:
-    """Sign in; an auditor's sign-in is an entry itself."""
-    held, answer = STAFF.sign_in()
-    return answer if held is None else STAFF.welcome(str(answer))
-
-
-@bp.post("/lock")
-@allow(Permission.OWN_SESSION)
-def lock() -> ResponseReturnValue:
-    """End the session at once."""
-    return STAFF.lock()
-
-
-@bp.post("/language")
-@allow(Permission.SIGN_IN)
-def choose_language() -> ResponseReturnValue:
-    """Remember the language of these pages in this browser."""
-    return STAFF.choose_language()
+STAFF.hang_door(bp)
 
 
 @bp.get("/log")

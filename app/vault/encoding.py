@@ -93,6 +93,11 @@ def _check(value: object) -> None:
             raise MalformedError
 
 
+def is_one(value: object) -> bool:
+    """Whether a version field says 1; JSON's `true` equals 1 in Python and is no version."""
+    return value == 1 and not isinstance(value, bool)
+
+
 def to_b64(raw: bytes) -> str:
     """RFC 4648 §4, padded."""
     return base64.b64encode(raw).decode()

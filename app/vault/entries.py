@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.errors import MalformedError, SealError
 from app.vault import padding
-from app.vault.encoding import Context, from_b64, from_hex, from_jcs, length_prefixed, sha256, to_b64, to_jcs
+from app.vault.encoding import Context, from_b64, from_hex, from_jcs, is_one, length_prefixed, sha256, to_b64, to_jcs
 from app.vault.envelope import seal, unseal
 from app.vault.signing import SigningKeys, is_signed
 
@@ -71,7 +71,7 @@ def read_leaf(leaf: bytes) -> tuple[bytes, bytes]:
         MalformedError: not a leaf of this version.
     """
     value = from_jcs(leaf)
-    if set(value) != {"c", "d", "t", "v"} or value["v"] is True or value["v"] != 1 or len(leaf) != LEAF_BYTES:
+    if set(value) != {"c", "d", "t", "v"} or not is_one(value["v"]) or len(leaf) != LEAF_BYTES:
         raise MalformedError
     if not (isinstance(value["d"], str) and _MONTH.fullmatch(value["d"])):
         raise MalformedError

@@ -18,6 +18,7 @@ from app.vault.encoding import (
     from_hex,
     from_jcs,
     from_url_text,
+    is_one,
     length_prefixed,
     sha256,
     to_b64,
@@ -151,7 +152,7 @@ class MemberBlob:
         raw = unseal(sealed, kek, Context(root, "member.blob", member_id, "blob", version, 0))
         try:
             value = from_jcs(raw)
-            if set(value) != _BLOB_FIELDS or value["v"] is True or value["v"] != 1 or value["mldsa"] is not None:
+            if set(value) != _BLOB_FIELDS or not is_one(value["v"]) or value["mldsa"] is not None:
                 raise SealError
             if set(value["pins"]) != {"root", "manifest", "checkpoint"} or value["pins"]["checkpoint"] is not None:
                 raise SealError
@@ -294,7 +295,7 @@ def read_bundle(padded: bytes) -> tuple[bytes, bytes]:
     """
     try:
         value = from_jcs(padding.unpad(padded, padding.SMALL))
-        if set(value) != {"v", "body_key", "body_digest", "files"} or value["v"] is True or value["v"] != 1 or value["files"] != []:
+        if set(value) != {"v", "body_key", "body_digest", "files"} or not is_one(value["v"]) or value["files"] != []:
             raise SealError
         return from_b64(value["body_key"], 32), from_hex(value["body_digest"], 32)
     except (MalformedError, KeyError):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from app.errors import MalformedError, SealError
 from app.vault import envelope, hpke, padding, signing
-from app.vault.encoding import Context, from_b64, from_hex, from_jcs, length_prefixed, sha256, to_b64, to_jcs
+from app.vault.encoding import Context, from_b64, from_hex, from_jcs, is_one, length_prefixed, sha256, to_b64, to_jcs
 from app.vault.manifest import Chain, EpochKeys
 from app.vault.receipt import Receipt
 
@@ -136,7 +136,7 @@ def read_body(root: bytes, plaintext: bytes) -> ReportBody:
     """
     try:
         value = from_jcs(padding.unpad(plaintext, padding.TEXT))
-        if set(value) != _BODY_FIELDS or value["v"] is True or value["v"] != 1:
+        if set(value) != _BODY_FIELDS or not is_one(value["v"]):
             raise SealError
         _check_body(value)
         unsigned = {name: item for name, item in value.items() if name != "signature"}
@@ -216,13 +216,7 @@ def open_reply(receipt: Receipt, address: bytes, sealed: bytes, *, index: int, c
     context = _reply_context(chain.root, address, hpke.epoch_of(sealed))
     try:
         value = from_jcs(padding.unpad(hpke.open_with(sealed, receipt.kem, context), padding.LETTER))
-        if (
-            set(value) != _REPLY_FIELDS
-            or value["v"] is True
-            or value["v"] != 1
-            or isinstance(value["index"], bool)
-            or value["index"] != index
-        ):
+        if set(value) != _REPLY_FIELDS or not is_one(value["v"]) or isinstance(value["index"], bool) or value["index"] != index:
             raise SealError
         if not all(isinstance(value[name], str) for name in ("day", "language", "text", "signer")):
             raise SealError

@@ -1,11 +1,12 @@
 """What the pages of desk and audit share: frame, door, refusals, language. One `Staff` object per face."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from flask import g, render_template, request, send_from_directory, url_for
+from flask import Blueprint, g, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -19,6 +20,7 @@ from app.members.policy import Permission, may
 from app.members.sessions import SignedIn
 from app.reports.letters import count_handed
 from app.web.deps import deps
+from app.web.gate import allow
 from app.web.labels import roles_text
 from app.web.refusals import Refusal
 from app.web.sessions import actor, drop_cookie, server_secret, set_cookie, signed_in
@@ -45,8 +47,31 @@ class Staff:
         values = {"locked": locked, "error": error, "v": {"name": name}, "kept": kept}
         return self.render("staff/sign_in.html", **values, me=None, nav=None, csrf="")
 
-    def sign_in(self) -> tuple[SignedIn, str] | tuple[None, ResponseReturnValue]:
-        """Try name, passphrase and code; return the session and its cookie, or the page that says it failed."""
+    def hang_door(self, bp: Blueprint, *, after_sign_in: Callable[[SignedIn], None] | None = None) -> None:
+        """Give a face its door: sheet, sign-in page, sign in, lock, language."""
+
+        def show_door() -> ResponseReturnValue:
+            if g.get("signed_in") is not None:
+                return redirect(url_for(self.home), 303)
+            return self.show_door()
+
+        def sign_in() -> ResponseReturnValue:
+            return self._sign_in(after_sign_in)
+
+        def lock() -> ResponseReturnValue:
+            return self._lock()
+
+        def choose_language() -> ResponseReturnValue:
+            return self._choose_language()
+
+        door, own = allow(Permission.SIGN_IN), allow(Permission.OWN_SESSION)
+        bp.get("/d.css", endpoint="style")(door(style))
+        bp.get("/", endpoint="show_door")(door(show_door))
+        bp.post("/", endpoint="sign_in")(door(sign_in))
+        bp.post("/language", endpoint="choose_language")(door(choose_language))
+        bp.post("/lock", endpoint="lock")(own(lock))
+
+    def _sign_in(self, after: Callable[[SignedIn], None] | None) -> ResponseReturnValue:
         here, name = deps(), request.form.get("name", "")
         try:
             if len(request.form.get("passphrase", "")) > _MAX_PASSPHRASE:
@@ -63,20 +88,18 @@ class Staff:
             )
         except SignInError:
             text = _("Name, passphrase and code do not fit together. A code works once; wait for the next one and try again.")
-            return None, (self.show_door(error=text, name=name), 422)
-        return held, cookie
-
-    def welcome(self, cookie: str) -> ResponseReturnValue:
-        """Lead a member on who has just signed in."""
+            return self.show_door(error=text, name=name), 422
+        if after is not None:
+            after(held)
         return set_cookie(redirect(url_for(self.home), 303), cookie)
 
-    def lock(self) -> ResponseReturnValue:
+    def _lock(self) -> ResponseReturnValue:
         """End the session; the changed cookie makes Back fetch again."""
         with suppress(BusyError):  # then the row ends by itself; the browser's half is gone in any case
             sessions.lock(deps().database, signed_in())
         return drop_cookie(redirect(url_for(f"{self.face}.show_door"), 303))
 
-    def choose_language(self) -> ResponseReturnValue:
+    def _choose_language(self) -> ResponseReturnValue:
         """Remember the language in this browser: two letters and nothing else."""
         here = deps()
         answer = redirect(url_for(f"{self.face}.show_door"), 303)

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from app.vault.receipt import WORD_LANGUAGES, word_list
 from tests.browser.conftest import NewPage, Site, Watch
 from tests.browser.people import WORDS, Worker, Writer, press, report_with_question
 from tests.conftest import Source
@@ -270,3 +271,24 @@ def test_the_way_out_covers_no_focused_field(width: int, site: Site, new_page: N
                 box = focused.bounding_box()
                 assert box is not None
                 assert box["y"] + box["height"] > bar["height"], focused.evaluate("part => part.outerHTML")
+
+
+LONGEST: Final = """words => [...document.querySelectorAll('.words li')].map((item, at) => {
+    item.textContent = words[at];
+    const range = document.createRange();
+    range.selectNodeContents(item);
+    return range.getClientRects().length;
+})"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("lang", WORD_LANGUAGES)
+def test_no_word_of_a_code_is_broken(width: int, lang: str, site: Site, new_page: NewPage) -> None:
+    """A word is copied by hand: even the longest eight of the list stand on one line each."""
+    page = new_page(width=width, script=True)
+    Writer(page, site).send_words(lang)
+
+    lines = page.evaluate(LONGEST, sorted(word_list(lang), key=len)[-8:])
+
+    assert lines == [1] * 8
+    assert page.evaluate(SIDEWAYS) == 0
