@@ -181,7 +181,7 @@ def test_intake_can_open_no_report(instance: Instance) -> None:
     for key in held:
         with pytest.raises(SealError):
             envelope.unseal(report.body, key, body)
-    for key in [instance.root, *list(held)[:500]]:
+    for key in held:
         with pytest.raises(SealError):
             hpke.open_with(wrap.sealed, KemKeys.from_seed(key), bundle)
 
