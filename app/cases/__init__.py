@@ -1,0 +1,1 @@
+"""Cases: exiles, their relatives, what was done to them, and the words for it."""

@@ -1,0 +1,1 @@
+"""Cases: words, dates and records."""
