@@ -104,3 +104,31 @@ class BusyError(PaivandError):
     """The store could not write now; nothing was changed and the same request may work later."""
 
     code = "busy"
+
+
+class BarredError(ForbiddenError):
+    """This member may not review this finding: not asked, or too near to its report."""
+
+    code = "barred"
+
+
+class NotYetError(RefusedError):
+    """Another signature has to come first."""
+
+    code = "not-yet"
+
+
+class NamedError(MalformedError):
+    """A note for the auditor holds a name."""
+
+    code = "named"
+
+
+class IncompleteError(MalformedError):
+    """A proposal lacks something; `missing` names it by code."""
+
+    code = "incomplete"
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__()
+        self.missing = missing

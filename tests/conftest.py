@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from app.demo.commands import ORIGIN, PEOPLE
@@ -27,6 +28,7 @@ from app.vault.keyring import ServerSecret
 from config import FACES, Config
 from tests.forms import Form, read_form
 
+settings.register_profile("long")  # chosen with --hypothesis-profile=long; tests/test_machine.py says what it changes
 START = datetime(2026, 11, 24, 9, 0, 30, tzinfo=UTC)
 SERVER_SECRET = bytes(range(32))
 

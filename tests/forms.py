@@ -48,6 +48,7 @@ class _Reader(HTMLParser):
         self.owner: Form | None = None
         self.text = ""
         self.select: str | None = None
+        self.chooser: Form | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -55,6 +56,8 @@ class _Reader(HTMLParser):
         if tag == "form":
             self.open = Form(found.get("action", ""), found.get("id", ""))
             self.forms.append(self.open)
+        if tag == "option" and self.select and self.chooser and "selected" in flags:
+            self.chooser.fields.append((self.select, found.get("value", "")))
         owner = next((form for form in self.forms if form.id == found["form"]), None) if "form" in found else self.open
         if owner is None:
             return
@@ -70,9 +73,7 @@ class _Reader(HTMLParser):
         elif tag == "button" and name:
             owner.buttons.append((name, found.get("value", "")))
         elif tag == "select":
-            self.select = name
-        elif tag == "option" and self.select and "selected" in flags:
-            owner.fields.append((self.select, found.get("value", "")))
+            self.select, self.chooser = name, owner
 
     def handle_data(self, data: str) -> None:
         if self.area is not None:

@@ -1,15 +1,25 @@
 """Write tests/vectors anew: `python -m tests.make_vectors`. Keys are fixed; salts are drawn once and live in the files."""
 
 import hashlib
-from dataclasses import replace
+import hmac
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any, Final
+from uuid import UUID
 
-from app.ledger import tree
-from app.vault import entries, envelope, hpke, keyring, mailbox, manifest, padding, receipt
-from app.vault.encoding import Context, from_jcs, length_prefixed, sha256, to_b64, to_jcs, to_url_text
+from app.cases.files import CaseFile
+from app.cases.records import ActBody, CaseBody, IncidentBody, Item, PersonBody, ReferenceBody
+from app.findings.records import FindingBody, Round, outcome_of, take_snapshot
+from app.findings.states import LEVEL, NO_LEVEL
+from app.ledger import rows, tree
+from app.ledger.append import RowVersion
+from app.store.cases import Act, Case, CaseState, Finding, FindingState, Incident, Person, Reference, SealedRow
+from app.vault import entries, envelope, hpke, keyring, mailbox, manifest, padding, receipt, statement
+from app.vault.encoding import Context, from_b64, from_jcs, length_prefixed, sha256, to_b64, to_jcs, to_url_text
 from app.vault.mailbox import ReportBody
 from app.vault.manifest import SignedManifest
 from app.vault.signing import SigningKeys
+from app.vault.statement import PROPOSAL, REVIEW, Signed
 from tests.vault import world
 from tests.vault.vectors import FOLDER, Vector
 from tests.vault.world import CHAIN, DAVID, DAY, FOUNDING, NIGORA, OMID, REPORT, ROOT, RUTH, SECOND, SECRET, STRANGER, TEAM, WEEK
@@ -385,12 +395,308 @@ def ledger() -> None:
     to.opened("row-digest", "the digest of a report row; the bytes are the object without `sealed`", raw, bytes.fromhex(found))
 
 
+# §10 and §11: an invented case. Nobody in it is named, and nothing in it happened to anybody.
+
+SALOME: Final = world.person(5, "protection")
+CREW: Final = (*world.PEOPLE, SALOME)
+CREW_FOUNDING: Final = world.signed(world.body(people=CREW), RUTH)
+CREW_CHAIN: Final = manifest.verify_chain(manifest.root_of(CREW_FOUNDING.body), [CREW_FOUNDING])
+ROOM: Final = CREW_CHAIN.root
+CASE: Final = UUID("c0000000-0000-4000-8000-000000000001")
+INCIDENT: Final = UUID("c0000000-0000-4000-8000-000000000002")
+ACT: Final = UUID("c0000000-0000-4000-8000-000000000003")
+EXILE: Final = UUID("c0000000-0000-4000-8000-000000000004")
+RELATIVE: Final = UUID("c0000000-0000-4000-8000-000000000005")
+PLACE: Final = UUID("c0000000-0000-4000-8000-000000000006")
+FINDING: Final = UUID("c0000000-0000-4000-8000-000000000007")
+APPROVAL: Final = UUID("c0000000-0000-4000-8000-000000000008")
+SALT: Final = world.seed("round")
+LINES: Final = {PROPOSAL: b"paivand/v1 finding proposal\n", REVIEW: b"paivand/v1 finding review\n"}
+GRADED: Final = {
+    "reliability": "B", "credibility": 2, "first_hand": True, "detailed": True, "consistent": True, "documentary": False,
+    "authentic": False, "accused": False, "admission": False, "origin": "a neighbour", "household": None,
+}  # fmt: skip
+SAYS: Final = {"who": "A neighbour", "how": "A letter", "publication": None, "report": REPORT, "interest": None, "access": "saw"}
+CONTRADICTION: Final = {
+    "about": "when", "material": False, "treatment": "kept_open",
+    "reading_a": "Monday", "source_a": "the letter", "reading_b": "Tuesday", "source_b": "", "why": "Both are near.",
+}  # fmt: skip
+
+
+def case_rows() -> list[tuple[SealedRow, Any]]:
+    """Return one row of each table of a case, unsealed, with its body."""
+    by = {"by": NIGORA.id, "day": DAY}
+    question = {"text": "Which office?", **by, "closed": ""}
+    reports = [{"report": REPORT, "type": "supports", "certainty": "likely"}]
+    return [
+        (
+            Case(id=CASE, state=CaseState.OPEN, owner=None, version=3),
+            CaseBody(2, "Пример", str(EXILE), distinct=[{"person": str(RELATIVE), "other": world.BATCH, **by}], questions=[question]),
+        ),
+        (
+            Incident(id=INCIDENT, case_id=CASE, version=2),
+            IncidentBody(
+                "A visit", "I07", "2016-09/2016-12-20~", "told", [str(PLACE), "unsaid"], minor="no", open=["who"], reports=reports
+            ),
+        ),
+        (
+            Act(id=ACT, incident_id=INCIDENT, version=4),
+            ActBody("THR_FAMILY", "1", [str(RELATIVE)], by="unknown", words="Two men came.", details={"ended": "none"}),
+        ),
+        (
+            Person(id=RELATIVE, case_id=CASE, version=1),
+            PersonBody("relative", "Somebody of the family", "P3", relation="sibling", relation_to=str(EXILE)),
+        ),
+        (Reference(id=PLACE, version=1), ReferenceBody("place", "Somewhere", "L1", ["Где-то"], {"kind": "town", "also": ["there"]})),
+    ]
+
+
+def judged(**changes: Any) -> FindingBody:
+    """Return an assessment that is complete."""
+    body = FindingBody(NIGORA.id, confirm="A second voice.", statements=[{**SAYS, "grading": GRADED}], contradictions=[CONTRADICTION])
+    body.answers = {"plausible": True, "fits_pattern": True, "agency": False}
+    body.speaks_against, body.reasoning, body.standard = "One origin.", "She saw it.", "reasonable_suspicion"
+    body.trail = [{"what": "reopened", "by": RUTH.id, "day": DAY, "text": "New papers.", "reason": ""}]
+    return replace(body, **changes)
+
+
+def seen_round(decision: str = LEVEL, *, minor: str | None = None) -> Round:
+    """Return a round before anybody signs: what the program freezes of the invented case, under a fixed salt."""
+    items: dict[UUID, Any] = {}
+    for row, body in case_rows():
+        items[row.id] = Item(row, body, RowVersion(row.record, row.version, ""))
+    items[RELATIVE].body.minor = minor
+    incident, act = items[INCIDENT], items[ACT]
+    file = CaseFile(items[CASE], (incident,), {INCIDENT: (act,)}, {str(RELATIVE): items[RELATIVE]}, {str(PLACE): items[PLACE]}, 0)
+    body = judged(decision=decision)
+    outcome = outcome_of(body)
+    level, rule = (outcome.level, outcome.rule) if outcome and decision == LEVEL else (NO_LEVEL[decision], None)
+    return replace(take_snapshot(file, incident, act, body, level=level, rule=rule), salt=to_b64(SALT))
+
+
+def signed_by(by: world.Person, kind: str, said: Mapping[str, Any], **changes: Any) -> dict[str, str]:
+    """Sign whatever it says, in the form in which it is stored."""
+    raw = LINES[kind] + to_jcs({**said, "v": 1} | changes)
+    return {"bytes": to_b64(raw), "signature": to_b64(by.sign.sign(raw)), "by": by.id}
+
+
+def common(one: Round, by: world.Person) -> dict[str, Any]:
+    """Return what proposal and review both say."""
+    return {
+        "root": ROOM.hex(),
+        "finding": str(FINDING),
+        "snapshot": one.digest,
+        "level": one.seen["level"],
+        "manifest": CREW_CHAIN.newest.digest.hex(),
+        "member": by.id,
+        "role": ",".join(sorted(by.roles)),
+    }
+
+
+def proposal(one: Round, by: world.Person = NIGORA) -> dict[str, Any]:
+    """Return what a proposal says."""
+    seen = {name: one.seen[name] for name in ("decision", "rule", "standard")}
+    grades = [{"origin": "a neighbour", "grade": "B2"}]
+    return {**common(one, by), **seen, "act": str(ACT), "round": 1, "act_version": 4, "statements": grades}
+
+
+def review(one: Round, by: world.Person, part: str = "reviewer", decision: str = "confirm", comment: str = "") -> dict[str, Any]:
+    """Return what a review of the round's first statement says."""
+    judges = statement.digest_of(Signed.read(one.signatures[0]))
+    found = hmac.digest(from_b64(one.salt), comment.encode(), "sha256").hex()
+    return {**common(one, by), "proposal": judges, "as": part, "decision": decision, "comment": found}
+
+
+def proposed(
+    decision: str = LEVEL,
+    *,
+    minor: str | None = None,
+    by: world.Person = NIGORA,
+    snapshot: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Round:
+    """Return a round with its proposal; of another snapshot where one is given."""
+    one = seen_round(decision, minor=minor)
+    one = one if snapshot is None else replace(one, snapshot=to_b64(to_jcs(snapshot)))
+    return replace(one, signatures=[signed_by(by, PROPOSAL, proposal(one, by), **changes)])
+
+
+def reviewed(one: Round, by: world.Person, part: str = "reviewer", decision: str = "confirm", remark: str = "", **changes: Any) -> Round:
+    """Return a round with one more review, and its comment where there is one."""
+    added = signed_by(by, REVIEW, review(one, by, part, decision, remark), **changes)
+    said = [{"by": by.id, "day": DAY, "text": remark, "reason": "facts_wrong" if decision == "return" else ""}] if remark else []
+    return replace(one, signatures=[*one.signatures, added], comments=[*one.comments, *said])
+
+
+def signed_round() -> Round:
+    """Return a round that two people signed, with a comment."""
+    return reviewed(proposed(), OMID, remark="I read the letter.")
+
+
+def sealed_record(row: SealedRow, value: dict[str, Any], key: bytes, *, epoch: int = 1, sizes: tuple[int, ...] = padding.WORK) -> bytes:
+    """Seal a row's body, whatever it says."""
+    return envelope.seal(padding.pad(to_jcs(value), sizes), key, Context(ROOT, row.kind, str(row.id), "body", row.version, epoch))
+
+
+def digested(row: SealedRow, sealed: bytes, key: bytes, value: dict[str, Any]) -> bytes:
+    """Return what a record vector gives: the body, then the digest of its row."""
+    digest = entries.row_digest(
+        table=row.kind,
+        record_id=str(row.id),
+        version=row.version,
+        clear=row.clear,
+        sealed={"body": sealed},
+        keys={rows.ROW: envelope.key_commitment(key).hex()},
+    )
+    return to_jcs(value) + bytes.fromhex(digest)
+
+
+def cases() -> None:
+    """§4 and §10: records, and the wrap of one to a member."""
+    finding = Finding(id=FINDING, act_id=ACT, state=FindingState.CONFIRMED, version=5)
+    for row, body in [*case_rows(), (finding, judged(rounds=[signed_round()]))]:
+        value, clear = {**asdict(body), "v": 1}, to_jcs(row.clear).decode()
+        sealed = sealed_record(row, value, KEY)
+        to = Writer("record", key=KEY, root=ROOT, table=row.kind, id=row.id, version=row.version, clear=clear)
+        to.opened(f"record-{row.kind}", f"a row of the table {row.kind}", sealed, digested(row, sealed, KEY, value))
+        less = {name: item for name, item in value.items() if name != min(asdict(body))}
+        to.refused(f"record-{row.kind}-less", "a field is missing", sealed_record(row, less, KEY))
+        if row.kind != "incident":
+            continue
+        to.refused("record-extra-field", "a field this version does not have", sealed_record(row, {**value, "x": 1}, KEY))
+        to.refused("record-version-true", "`true` for the format version", sealed_record(row, {**value, "v": True}, KEY))
+        to.refused("record-version-2", "format version 2", sealed_record(row, {**value, "v": 2}, KEY))
+        to.refused("record-not-padded", "a larger size than it needs", sealed_record(row, value, KEY, sizes=(16384,)))
+        to.refused("record-other-id", "at the place of another record", sealed, id=ACT)
+        to.refused("record-other-table", "in another table", sealed, table="act", clear=to_jcs({"incident_id": str(CASE)}).decode())
+        to.refused("record-older", "version 2 in the place of version 3", sealed, version=3)
+        to.refused("record-other-root", "of another instance", sealed, root=bytes(32))
+        to.refused("record-other-key", "under the key of another version", sealed, key=world.seed("older key"))
+        to.refused("record-header-epoch", "the epoch in the header flipped", world.flipped(sealed, 79))
+
+    record, recipient = f"finding:{FINDING}", f"member:{SALOME.id}"
+    named: dict[str, Any] = {"root": ROOM, "record": record, "recipient": recipient, "version": 5, "epoch": 1}
+    sealed = keyring.wrap_record(KEY, SALOME.kem.public, **named)
+    signature = RUTH.sign.sign(keyring.wrap_signature_bytes(ROOM, record, recipient, 1, sealed))
+    to = Writer("record-wrap", seed=world.seed("kem 5"), by=RUTH.sign.public, signature=signature, **named)
+    to.opened("record-wrap", "a finding's row key, wrapped to the protection officer", sealed, KEY)
+    unsigned = keyring.wrap_record(KEY, SALOME.kem.public, **{**named, "version": 6})
+    moved = RUTH.sign.sign(keyring.wrap_signature_bytes(ROOM, record, recipient, 1, unsigned))
+    to.refused("record-wrap-other-version", "of the next version, rightly signed", unsigned, signature=moved)
+    to.refused("record-wrap-other-record", "at the place of another record", sealed, record=f"finding:{CASE}")
+    to.refused("record-wrap-other-member", "shown to another member", sealed, seed=world.seed("kem 3"), recipient=f"member:{NIGORA.id}")
+    to.refused("record-wrap-other-epoch", "of another manifest", sealed, epoch=2)
+    to.refused("record-wrap-other-signer", "not signed by its wrapper", sealed, by=OMID.sign.public)
+
+
+def statements() -> None:
+    """§11: what people sign."""
+    one = proposed()
+    to = Writer("statement", public=NIGORA.sign.public)
+    good, said = one.signatures[0], proposal(one)
+    to.opened("statement-proposal", "a proposal", to_jcs(good), from_b64(good["bytes"]))
+
+    def bad(name: str, comment: str, value: dict[str, str], **changes: Any) -> None:
+        to.refused(f"statement-{name}", comment, to_jcs(value), **changes)
+
+    judged_by = signed_by(OMID, REVIEW, review(one, OMID, comment="Read."))
+    to.opened("statement-review", "a review", to_jcs(judged_by), from_b64(judged_by["bytes"]), public=OMID.sign.public)
+    bad("other-signer", "signed with another member's key", {**signed_by(RUTH, PROPOSAL, said), "by": NIGORA.id})
+    bad("other-name", "stored as another member's", {**good, "by": RUTH.id})
+    bad("other-bytes", "the level changed after it was signed", {**good, "bytes": signed_by(NIGORA, PROPOSAL, said, level="L4")["bytes"]})
+    bad("as-review", "what a proposal says, under the line of a review", signed_by(NIGORA, REVIEW, said))
+    bad("as-proposal", "what a review says, under the line of a proposal", signed_by(NIGORA, PROPOSAL, review(one, NIGORA)))
+    bad("extra-field", "a field this version does not have, rightly signed", signed_by(NIGORA, PROPOSAL, said, x=1))
+    less = {name: item for name, item in said.items() if name != "standard"}
+    bad("less", "no standard, rightly signed", signed_by(NIGORA, PROPOSAL, less))
+    bad("version-true", "`true` for the format version, rightly signed", signed_by(NIGORA, PROPOSAL, said, v=True))
+    bad("round-true", "`true` for the first round, rightly signed", signed_by(NIGORA, PROPOSAL, said, round=True))
+    bad("round-0", "round 0, rightly signed", signed_by(NIGORA, PROPOSAL, said, round=0))
+    bad("other-level", "`LU` where a level was computed, rightly signed", signed_by(NIGORA, PROPOSAL, said, level="LU"))
+    bad("no-rule", "a level without a rule, rightly signed", signed_by(NIGORA, PROPOSAL, said, rule=None))
+    bad(
+        "other-grade",
+        "a grade that there is not, rightly signed",
+        signed_by(NIGORA, PROPOSAL, said, statements=[{"origin": "a", "grade": "B7"}]),
+    )
+    other = signed_by(OMID, REVIEW, review(one, OMID, "friend"))
+    bad("other-part", "a part that there is not, rightly signed", other, public=OMID.sign.public)
+    bad("short-signature", "63 bytes of signature", {**good, "signature": to_b64(from_b64(good["signature"])[:63])})
+    raw = from_b64(good["bytes"])
+    for name, comment, changed in (
+        ("no-line", "no domain line, rightly signed", raw[len(LINES[PROPOSAL]) :]),
+        ("other-line", "the line of version 2, rightly signed", raw.replace(b"/v1 ", b"/v2 ", 1)),
+        ("not-canonical", "a space in its JSON, rightly signed", raw.replace(b'":', b'": ', 1)),
+    ):
+        bad(name, comment, {**good, "bytes": to_b64(changed), "signature": to_b64(NIGORA.sign.sign(changed))})
+
+    seen = from_b64(one.snapshot)
+    Writer("snapshot", salt=SALT).opened("snapshot", "the digest of what the signers saw", seen, bytes.fromhex(one.digest))
+    reasoning = {"for": "", "against": "One origin.", "reasoning": "She saw it."}
+    sealed = bytes.fromhex(statement.reasoning_digest(SALT, reasoning))
+    Writer("reasoning", salt=SALT).opened("reasoning", "the commitment to the reasoning", to_jcs(reasoning), sealed)
+
+
+def findings() -> None:
+    """§11: what a round of signatures bears, and a protection officer's statement on its way."""
+    to = Writer("round", root=ROOM, state=state_of(CREW_FOUNDING), finding=FINDING, act=ACT, number=1)
+
+    def bears(name: str, comment: str, one: Round, signers: dict[str, world.Person], state: str | None, *, returned: bool = False) -> None:
+        given = {"signers": {part: each.id for part, each in signers.items()}, "returned": returned, "state": state}
+        to.opened(f"round-{name}", comment, to_jcs(asdict(one)), to_jcs(given))
+
+    def bad(name: str, comment: str, one: Round, **changes: Any) -> None:
+        to.refused(f"round-{name}", comment, to_jcs(asdict(one)), **changes)
+
+    two = {"proposer": NIGORA, "reviewer": OMID}
+    bears("confirmed", "proposed and confirmed by two people", signed_round(), two, "confirmed")
+    minor = proposed(minor="probable")
+    bears("waits", "somebody who may be a minor: the protection officer has not signed", reviewed(minor, OMID), two, None)
+    three = reviewed(reviewed(minor, SALOME, "protection", remark="Seen."), OMID)
+    protected = {**two, "protection": SALOME}
+    bears("protected", "somebody who may be a minor, and the protection officer signed first", three, protected, "confirmed")
+    led = reviewed(reviewed(proposed("refuted"), RUTH, "lead"), OMID)
+    bears("refuted", "refuted, with a lead's signature", led, {**two, "lead": RUTH}, "refuted")
+    bears("returned", "given back", reviewed(proposed(), OMID, decision="return", remark="Which day?"), two, None, returned=True)
+    bad("same-person", "reviewed by its proposer", reviewed(proposed(), NIGORA))
+    bad("auditor", "reviewed by an auditor", reviewed(proposed(), DAVID))
+    bad("part-twice", "two reviewers", reviewed(signed_round(), RUTH))
+    bad("unprotected", "a lead in the part of the protection officer", reviewed(minor, RUTH, "protection"))
+    bad("other-role", "a role that the manifest does not give", reviewed(proposed(), OMID, role="admin,lead"))
+    bad("other-proposal", "a review of another proposal", reviewed(proposed(), OMID, proposal="0" * 64))
+    bad("other-snapshot", "another snapshot than they signed", replace(signed_round(), snapshot=seen_round(minor="yes").snapshot))
+    bad("other-comment", "another comment than its reviewer signed", replace(signed_round(), comments=[]))
+    bad("other-finding", "of another finding", signed_round(), finding=CASE)
+    bad("other-act", "on another act", signed_round(), act=CASE)
+    bad("other-place", "the first round in the place of the second", signed_round(), number=2)
+
+    signed = Signed.read(three.signatures[1])
+    value = {"v": 1, "finding": str(FINDING), "statement": signed.to_value(), "comment": "Seen."}
+    sealed = keyring.seal_approval(to_jcs(value), TEAM.public, root=ROOM, approval_id=str(APPROVAL))
+    named: dict[str, Any] = {"team": TEAM.secret, "root": ROOM, "id": APPROVAL, "finding": FINDING, "epoch": 1}
+    to = Writer("approval", **named)
+    to.opened("approval", "a protection officer's statement, sealed to the team", sealed, signed.raw)
+    to.refused("approval-other-id", "at the place of another", sealed, id=CASE)
+    to.refused("approval-other-epoch", "read under another epoch", sealed, epoch=2)
+    to.refused("approval-other-team", "read with another secret", sealed, team=world.seed("planted"))
+    to.refused("approval-flipped-tag", "one bit of the tag", world.flipped(sealed, 8 * len(sealed) - 1))
+    where = Context(ROOM, "approval", str(APPROVAL), "body", 1, 1)
+    to.refused("approval-not-padded", "no padding", hpke.seal_to(to_jcs(value), TEAM.public.kem, where))
+    forged = to_jcs({**value, "statement": {**signed.to_value(), "by": OMID.id}})
+    to.refused(
+        "approval-other-name",
+        "a statement stored as another member's",
+        keyring.seal_approval(forged, TEAM.public, root=ROOM, approval_id=str(APPROVAL)),
+    )
+
+
 def main() -> None:
     """Write every file."""
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.txt"):
         old.unlink()
-    for write in (paddings, spellings, seals, wraps, manifests, receipts, reports, members, tokens, ledger):
+    made = (paddings, spellings, seals, wraps, manifests, receipts, reports, members, tokens, ledger, cases, statements, findings)
+    for write in made:
         write()
 
 

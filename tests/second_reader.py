@@ -296,8 +296,15 @@ ENVELOPES: Final = {
     "form.token": 13,
     "ledger.record": 14,
     "seen": 16,
+    "case": 32,
+    "incident": 33,
+    "act": 34,
+    "person": 35,
+    "reference": 36,
+    "finding": 37,
+    "invitation": 40,
 }
-HPKES: Final = {"report.bundle": 2, "reply": 6, "epoch.secret": 8, "ledger.batch": 15}
+HPKES: Final = {"report.bundle": 2, "reply": 6, "epoch.secret": 8, "ledger.batch": 15, "approval": 38, "record.wrap": 39}
 
 
 @dataclass(frozen=True)
@@ -396,6 +403,14 @@ def open_epoch(sealed: bytes, keys: Kem, *, root: bytes, name: str, recipient: s
     return secret
 
 
+def open_record_wrap(sealed: bytes, keys: Kem, *, root: bytes, record: str, recipient: str, version: int, epoch: int) -> bytes:
+    """Open the wrap of one record's row key to one member."""
+    key = open_hpke(sealed, keys, Where(root, "record.wrap", record, recipient, version, epoch))
+    if len(key) != 32:
+        raise ClosedError
+    return key
+
+
 def wrap_message(root: bytes, record: str, recipient: str, epoch: int, sealed: bytes) -> bytes:
     """Return what the wrapper of an epoch secret signs."""
     return lp("paivand/v1 wrap", root, record, recipient, epoch, digest(sealed))
@@ -425,6 +440,7 @@ class ManifestRead:
     team: tuple[int, bytes, bytes]
     audit: tuple[int, bytes, bytes]
     origin: str
+    rest: tuple[bytes, bytes, str]
 
 
 def root_of(first: bytes) -> bytes:
@@ -451,13 +467,12 @@ def read_manifest(raw: bytes) -> ManifestRead:
     if order != sorted(people):
         raise MalformedError
     recovery_kem, recovery_sign, mldsa = fields(recovery, "kem", "sign", "mldsa")
-    b64(recovery_kem, 1216)
-    b64(recovery_sign, 32)
     null(mldsa)
     origin, vkeys = fields(ledger, "origin", "vkeys")
     if vkeys != []:
         raise MalformedError
-    return ManifestRead(number(epoch), previous, people, _epoch(team), _epoch(audit), text(origin))
+    rest = b64(recovery_kem, 1216), b64(recovery_sign, 32), text(origin)
+    return ManifestRead(number(epoch), previous, people, _epoch(team), _epoch(audit), text(origin), rest)
 
 
 def _epoch(row: object) -> tuple[int, bytes, bytes]:
@@ -500,14 +515,68 @@ def _chain(root: bytes, signed: Sequence[tuple[bytes, bytes]]) -> list[ManifestR
         if manifest.epoch != len(chain) + 1 or manifest.previous != before:
             raise ClosedError
         judges = chain[-1] if chain else manifest
-        leads = {name for name, person in judges.people.items() if "lead" in person.roles}
-        if not signatures.keys() <= leads or len(signatures) < (min(2, len(leads)) if chain else 1) or not signatures:
+        if not leads_of(manifest) or (chain and not _follows(judges, manifest)):
+            raise ClosedError
+        leads = signatures.keys() & leads_of(judges)
+        others = signatures.keys() - leads
+        if others:
+            remaining = {name for name, person in manifest.people.items() if set(person.roles) - {"auditor"}}
+            if not (
+                chain and _only_takes(judges, manifest) and len(others) == 1 and others <= remaining and leads & manifest.people.keys()
+            ):
+                raise ClosedError
+        if len(signatures) < (min(2, len(leads_of(judges))) if chain else 1):
             raise ClosedError
         for name, signature in signatures.items():
             verified(lp("paivand/v1 manifest", digest(body)), signature, judges.people[name].sign)
         chain.append(manifest)
         before = digest(body).hex()
     return chain
+
+
+def leads_of(manifest: ManifestRead) -> set[str]:
+    """Return the leads that a manifest names."""
+    return {name for name, person in manifest.people.items() if "lead" in person.roles}
+
+
+def _follows(old: ManifestRead, new: ManifestRead) -> bool:
+    return all(before == after or _fresh(before, after) for before, after in ((old.team, new.team), (old.audit, new.audit)))
+
+
+def _fresh(before: tuple[int, bytes, bytes], after: tuple[int, bytes, bytes]) -> bool:
+    return after[0] == before[0] + 1 and after[1] != before[1] and after[2] != before[2]
+
+
+def _only_takes(old: ManifestRead, new: ManifestRead) -> bool:
+    taken = 0
+    for name, person in old.people.items():
+        then = new.people.get(name)
+        if then is None:
+            taken += 1
+            continue
+        if (then.kem, then.sign) != (person.kem, person.sign) or not set(then.roles) <= set(person.roles):
+            return False
+        taken += then.roles != person.roles
+    if new.people.keys() - old.people.keys() or not taken:
+        return False
+    return (old.rest == new.rest) and _fresh(old.team, new.team) and _fresh(old.audit, new.audit)
+
+
+def fingerprint(root: bytes, lattice: bytes, sign: bytes, words: Sequence[str]) -> list[str]:
+    """Return the eight words of a newcomer's keys."""
+    bits = bin(int.from_bytes(b"\1" + digest(lp("paivand/v1 fingerprint", root, lattice, sign)), "big"))[3:]
+    return [words[int(bits[at : at + 11], 2)] for at in range(0, 88, 11)]
+
+
+def open_link(sealed: bytes, newer: bytes, *, root: bytes, name: str, epoch: int, commit: bytes, public: bytes) -> bytes:
+    """Open the secret of epoch n-1 that epoch n seals, and hold it against what the manifest says of n-1."""
+    key = epoch_key(newer, name, epoch, "prev")
+    secret = open_envelope(sealed, key, Where(root, "epoch.prev", f"epoch:{name}", "prev", 1, epoch))
+    if len(secret) != 32 or epoch_key(secret, name, epoch - 1, "commit") != commit:
+        raise ClosedError
+    if kem(epoch_key(secret, name, epoch - 1, "kem")).public != public:
+        raise ClosedError
+    return secret
 
 
 def read_state(root: bytes, raw: bytes) -> list[ManifestRead]:
@@ -864,3 +933,519 @@ def read_head(raw: bytes) -> tuple[str, int, bytes]:
     if match is None:
         raise MalformedError
     return match[1].decode(), int(match[2]), b64(match[3].decode("ascii"), 32)
+
+
+# §10 records
+
+Check = Callable[[Any], object]
+NON_ANSWERS: Final = ("unknown", "unsaid")
+_CODE = re.compile(r"[A-Za-z0-9_]+")
+_POINT = r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?"
+_DATE = re.compile(rf"({_POINT}|{_POINT}/{_POINT}|\.\./{_POINT})~?|{_POINT}/\.\.")
+_NUMBER = re.compile(r"C-[0-9]{4,}")
+_GRADE = re.compile(r"[A-F][1-6]")
+
+
+def truth(value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise MalformedError
+    return value
+
+
+def uuid(value: object) -> str:
+    """Read an id."""
+    return shaped(value, _UUID)
+
+
+def one_of(*words: str) -> Check:
+    """Take one of these words."""
+
+    def check(value: object) -> None:
+        if text(value) not in words:
+            raise MalformedError
+
+    return check
+
+
+def like(shape: re.Pattern[str]) -> Check:
+    """Take a text of this shape."""
+    return lambda value: shaped(value, shape)
+
+
+def maybe(check: Check) -> Check:
+    """Take null too."""
+    return lambda value: None if value is None else check(value)
+
+
+def empty_or(check: Check) -> Check:
+    """Take the empty text too."""
+    return lambda value: None if value == "" else check(value)
+
+
+def many(check: Check) -> Check:
+    """Take a list."""
+    return lambda value: [check(item) for item in _rows(value)]
+
+
+def has(**members: Check) -> Check:
+    """Take an object of exactly these members; a trailing `_` keeps a word out of Python's way."""
+    names = {name.rstrip("_"): check for name, check in members.items()}
+
+    def check(value: object) -> None:
+        for name, item in zip(names, fields(value, *names), strict=True):
+            names[name](item)
+
+    return check
+
+
+def words(value: object, *, lists: bool = False) -> None:
+    """Take an object of texts, or of texts and lists of texts."""
+    if not isinstance(value, dict):
+        raise MalformedError
+    for item in value.values():
+        for part in item if lists and isinstance(item, list) else [item]:
+            text(part)
+
+
+def a_place(value: object) -> None:
+    """Take the id of a place, or a non-answer."""
+    if value not in NON_ANSWERS:
+        uuid(value)
+
+
+code, day, date = like(_CODE), like(_DAY), maybe(like(_DATE))
+
+_RECORD: Final[dict[str, dict[str, Check]]] = {
+    "case": {
+        "number": number,
+        "key": text,
+        "title": text,
+        "exile": uuid,
+        "also": many(uuid),
+        "priority": maybe(code),
+        "distinct": many(has(person=uuid, other=uuid, by=uuid, day=day)),
+        "questions": many(has(text=text, by=uuid, day=day, closed=empty_or(day))),
+    },
+    "incident": {
+        "key": text,
+        "title": text,
+        "when": date,
+        "when_basis": text,
+        "places": many(a_place),
+        "trigger": maybe(uuid),
+        "also_triggers": many(uuid),
+        "trigger_link": maybe(code),
+        "demand": maybe(code),
+        "outcome": maybe(code),
+        "outcome_detail": text,
+        "publications": many(uuid),
+        "basis": maybe(code),
+        "follows": maybe(uuid),
+        "minor": maybe(code),
+        "sensitive": maybe(one_of("sexual_violence")),
+        "open": many(text),
+        "quote": text,
+        "reports": many(has(report=uuid, type=code, certainty=code)),
+    },
+    "act": {
+        "key": text,
+        "type": code,
+        "victims": many(uuid),
+        "organisation": maybe(uuid),
+        "perpetrators": many(uuid),
+        "by": maybe(code),
+        "when": date,
+        "consequence": truth,
+        "words": text,
+        "details": words,
+    },
+    "person": {
+        "key": text,
+        "role": one_of("exile", "relative", "other"),
+        "forms": many(text),
+        "label": text,
+        "sex": maybe(code),
+        "relation": maybe(code),
+        "relation_to": maybe(uuid),
+        "minor": maybe(code),
+        "group": truth,
+        "age": text,
+        "affiliation": many(uuid),
+        "affiliation_status": maybe(code),
+        "category": maybe(code),
+        "host": many(text),
+        "reason": text,
+        "occupation": text,
+        "whereabouts": maybe(code),
+        "note": text,
+    },
+    "reference": {
+        "key": text,
+        "kind": one_of("place", "organisation", "trigger", "publication", "stage_event", "pattern"),
+        "name": text,
+        "variants": many(text),
+        "details": lambda value: words(value, lists=True),
+    },
+}
+CLEAR: Final = {
+    "case": ("state", "owner"),
+    "incident": ("case_id",),
+    "act": ("incident_id",),
+    "person": ("case_id",),
+    "reference": (),
+    "finding": ("act_id", "state"),
+}
+
+
+def open_record(sealed: bytes, key: bytes, *, root: bytes, table: str, id_: str, version: int) -> dict[str, Any]:
+    """Open a record of §10 or a finding; every field is looked at."""
+    if len(sealed) < 82:
+        raise ClosedError
+    plaintext = open_envelope(sealed, key, Where(root, table, id_, "body", version, struct.unpack(">I", sealed[6:10])[0]))
+
+    def read() -> dict[str, Any]:
+        value = read_jcs(unpad(plaintext, WORK))
+        checks = {**_RECORD, "finding": _FINDING}[table]
+        for name, item in zip(("v", *checks), fields(value, "v", *checks), strict=True):
+            {"v": version_1, **checks}[name](item)
+        return value
+
+    return sealed_whole(read)
+
+
+def record_digest(sealed: bytes, key: bytes, *, table: str, id_: str, version: int, clear: dict[str, str | None]) -> bytes:
+    """Return the digest of a record's row."""
+    if set(clear) != set(CLEAR[table]):
+        raise MalformedError
+    keys = {"row": key_commitment(key).hex()}
+    return row_digest({"table": table, "id": id_, "version": version, "clear": clear, "keys": keys}, {"body": sealed})
+
+
+# §11 findings
+
+
+def one_to_6(value: object) -> None:
+    """Take a credibility."""
+    if number(value) not in range(1, 7):
+        raise MalformedError
+
+
+def read_acts(path: Path) -> dict[str, bool]:
+    """Read the vocabulary of acts: whether each is a sexual one."""
+    return {term["code"]: bool(term.get("sexual")) for term in json.loads(path.read_text("utf-8"))["terms"]}
+
+
+DECISIONS: Final = {"level": "confirmed", "unverifiable": "unverifiable", "refuted": "refuted"}
+_LEVELS: Final = {"level": ("L1", "L2", "L3", "L4"), "unverifiable": ("LU",), "refuted": ("LR",)}
+_PARTS: Final = {
+    "proposer": {"lead", "caseworker"},
+    "reviewer": {"lead", "caseworker"},
+    "protection": {"protection"},
+    "lead": {"lead"},
+}
+_PROPOSAL: Final = b"paivand/v1 finding proposal\n"
+_REVIEW: Final = b"paivand/v1 finding review\n"
+
+_ANSWERED = ("first_hand", "detailed", "consistent", "documentary", "authentic", "accused", "admission")
+_STATEMENT: Final[dict[str, Check]] = {
+    "who": text,
+    "how": text,
+    "publication": maybe(uuid),
+    "report": maybe(uuid),
+    "interest": maybe(code),
+    "access": maybe(code),
+    "grading": has(
+        reliability=maybe(one_of(*"ABCDEF")),
+        credibility=maybe(one_to_6),
+        **dict.fromkeys(_ANSWERED, truth),
+        origin=text,
+        household=maybe(text),
+    ),
+}
+_JUDGED: Final[dict[str, Check]] = {
+    "confirm": text,
+    "refute": text,
+    "answers": has(plausible=maybe(truth), fits_pattern=maybe(truth), agency=maybe(truth)),
+    "contradictions": many(
+        has(
+            about=maybe(one_of("who", "what", "when", "where", "other")),
+            material=maybe(truth),
+            treatment=maybe(one_of("unresolved", "resolved", "kept_open")),
+            **dict.fromkeys(("reading_a", "source_a", "reading_b", "source_b", "why"), text),
+        )
+    ),
+    "speaks_for": text,
+    "speaks_against": text,
+    "reasoning": text,
+    "standard": maybe(code),
+    "decision": one_of(*DECISIONS),
+}
+_FACTS: Final = has(
+    id=uuid,
+    ref=text,
+    type=code,
+    when=date,
+    when_basis=text,
+    places=many(text),
+    incident=text,
+    incident_minor=maybe(code),
+    sensitive=maybe(one_of("sexual_violence")),
+    victims=many(has(code=text, name=text, relation=maybe(code), sex=maybe(code), minor=maybe(code), group=truth)),
+    perpetrators=many(text),
+    by=maybe(code),
+    words=text,
+    consequence=truth,
+    details=words,
+    open=many(text),
+)
+
+
+def cites(value: object) -> None:
+    """Take null, a report's short code, or what is known of a publication."""
+    if isinstance(value, dict) and "report" in value:
+        has(report=text)(value)
+    elif value is not None:
+        has(key=text, title=text, publisher=text, date=text)(value)
+
+
+a_snapshot = has(
+    case=like(_NUMBER),
+    act=_FACTS,
+    statements=many(has(**_STATEMENT, cites=cites)),
+    **_JUDGED,
+    level=text,
+    rule=maybe(text),
+    protection=truth,
+)
+a_round = has(
+    snapshot=lambda value: read_snapshot(b64(value)),
+    salt=lambda value: b64(value, 32),
+    signatures=many(has(bytes=b64, signature=lambda value: b64(value, 64), by=uuid)),
+    comments=many(has(by=uuid, day=day, text=text, reason=empty_or(code))),
+)
+_FINDING: Final[dict[str, Check]] = {
+    "assessor": uuid,
+    "statements": many(has(**_STATEMENT)),
+    **_JUDGED,
+    "reviewer": empty_or(uuid),
+    "rounds": many(a_round),
+    "trail": many(
+        has(
+            what=one_of("disputed", "settled_confirmed", "settled_in_assessment", "reopened"),
+            by=uuid,
+            day=day,
+            text=text,
+            reason=empty_or(code),
+        )
+    ),
+}
+
+
+@dataclass(frozen=True)
+class SignedStatement:
+    """A proposal or a review, as read; nothing says yet that its signature verifies."""
+
+    is_proposal: bool
+    raw: bytes
+    signature: bytes
+    said: dict[str, Any]
+
+
+def read_statement(value: object) -> SignedStatement:
+    """Read a signed statement."""
+
+    def read() -> SignedStatement:
+        raw, signature, by = fields(value, "bytes", "signature", "by")
+        raw, signature = b64(raw), b64(signature, 64)
+        line = _PROPOSAL if raw.startswith(_PROPOSAL) else _REVIEW
+        if not raw.startswith(line):
+            raise MalformedError
+        said = read_jcs(raw[len(line) :])
+        {_PROPOSAL: _read_proposal, _REVIEW: _read_review}[line](said)
+        if said["member"] != by:
+            raise MalformedError
+        return SignedStatement(line == _PROPOSAL, raw, signature, said)
+
+    return sealed_whole(read)
+
+
+def a_digest(value: object) -> bytes:
+    """Read 32 bytes of hex."""
+    return unhex(value, 32)
+
+
+def from_1(value: object) -> None:
+    """Take a number from 1 on."""
+    if number(value) < 1:
+        raise MalformedError
+
+
+def filled(value: object) -> None:
+    """Take a text that is not empty."""
+    if not text(value):
+        raise MalformedError
+
+
+_EITHER: Final[dict[str, Check]] = {
+    "v": version_1,
+    "root": a_digest,
+    "finding": uuid,
+    "snapshot": a_digest,
+    "manifest": a_digest,
+    "member": uuid,
+    "role": filled,
+}
+
+
+def _read_proposal(said: dict[str, Any]) -> None:
+    has(
+        **_EITHER,
+        act=uuid,
+        round=from_1,
+        act_version=from_1,
+        decision=one_of(*DECISIONS),
+        level=text,
+        rule=maybe(filled),
+        standard=filled,
+        statements=many(has(origin=filled, grade=like(_GRADE))),
+    )(said)
+    if said["level"] not in _LEVELS[said["decision"]] or (said["rule"] is None) != (said["decision"] != "level"):
+        raise MalformedError
+
+
+def _read_review(said: dict[str, Any]) -> None:
+    has(
+        **_EITHER,
+        proposal=a_digest,
+        as_=one_of("reviewer", "protection", "lead"),
+        decision=one_of("confirm", "return"),
+        level=one_of(*(level for levels in _LEVELS.values() for level in levels)),
+        comment=a_digest,
+    )(said)
+
+
+def read_snapshot(raw: bytes) -> dict[str, Any]:
+    """Read what the signers saw."""
+    value = read_jcs(raw)
+    a_snapshot(value)
+    return value
+
+
+def snapshot_digest(salt: bytes, raw: bytes) -> bytes:
+    """Commit to what the signers saw."""
+    return mac(salt, b"paivand/v1 snapshot\n" + raw)
+
+
+def reasoning_digest(salt: bytes, *, speaks_for: str, speaks_against: str, reasoning: str) -> bytes:
+    """Commit to the reasoning."""
+    return mac(salt, b"paivand/v1 reasoning\n" + jcs({"for": speaks_for, "against": speaks_against, "reasoning": reasoning}))
+
+
+def comment_digest(salt: bytes, comment: str) -> bytes:
+    """Commit to a comment."""
+    return mac(salt, comment.encode("utf-8"))
+
+
+def named_manifests(root: bytes, state: bytes) -> dict[str, ManifestRead]:
+    """Return the manifests of a chain by their digests."""
+    bodies = [b64(body) for body in read_jcs(state)["manifests"]]
+    return {digest(body).hex(): manifest for body, manifest in zip(bodies, read_state(root, state), strict=True)}
+
+
+@dataclass(frozen=True)
+class Borne:
+    """What a round bears: part → member, whether somebody gave it back, and the state that follows from it."""
+
+    signers: dict[str, str]
+    returned: bool
+    state: str | None
+
+
+def read_round(
+    value: object, chain: dict[str, ManifestRead], acts: dict[str, bool], *, root: bytes, finding: str, act: str, at: int
+) -> Borne:
+    """Judge a round, but for its level: how that follows is said on another page."""
+
+    def read() -> Borne:
+        a_round(value)
+        raw, salt, signatures, comments = fields(value, "snapshot", "salt", "signatures", "comments")
+        raw, salt = b64(raw), b64(salt)
+        seen, statements = read_snapshot(raw), [read_statement(item) for item in signatures]
+        if not statements or not statements[0].is_proposal or any(other.is_proposal for other in statements[1:]):
+            raise ClosedError
+        proposal, reviews = statements[0], statements[1:]
+        said = [proposal.said[name] for name in ("act", "round", "decision", "level", "rule", "standard")]
+        if said != [act, at, seen["decision"], seen["level"], seen["rule"], seen["standard"]] or seen["act"]["id"] != act:
+            raise ClosedError
+        signers: dict[str, str] = {}
+        for statement in statements:
+            part = "proposer" if statement is proposal else statement.said["as"]
+            _signed_in_part(statement, part, chain)
+            expected = [root.hex(), finding, snapshot_digest(salt, raw).hex()]
+            if [statement.said[name] for name in ("root", "finding", "snapshot")] != expected:
+                raise ClosedError
+            if part in signers or statement.said["member"] in signers.values():
+                raise ClosedError
+            signers[part] = statement.said["member"]
+        for review in reviews:
+            comment = next((item["text"] for item in comments if item["by"] == review.said["member"]), "")
+            judged = [digest(proposal.signature).hex(), proposal.said["level"], comment_digest(salt, comment).hex()]
+            if [review.said[name] for name in ("proposal", "level", "comment")] != judged:
+                raise ClosedError
+        returned = any(review.said["decision"] == "return" for review in reviews)
+        is_complete = parts_needed(seen, acts) <= signers.keys() and not returned
+        return Borne(signers, returned, DECISIONS[seen["decision"]] if is_complete else None)
+
+    return sealed_whole(read)
+
+
+def parts_needed(seen: dict[str, Any], acts: dict[str, bool]) -> set[str]:
+    """Return who signs beside the proposer."""
+    facts, parts = seen["act"], {"reviewer"}
+    minors = [victim["minor"] for victim in facts["victims"]] or [facts["incident_minor"]]
+    is_sexual = acts.get(facts["type"], True) or facts["sensitive"] is not None
+    if seen["protection"] or is_sexual or "yes" in minors or "probable" in minors:
+        parts.add("protection")
+    if seen["decision"] == "refuted":
+        parts.add("lead")
+    return parts
+
+
+def _signed_in_part(statement: SignedStatement, part: str, chain: dict[str, ManifestRead]) -> None:
+    manifest = chain.get(statement.said["manifest"])
+    person = manifest.people.get(statement.said["member"]) if manifest else None
+    if person is None or not _PARTS[part] & set(person.roles) or statement.said["role"] != ",".join(person.roles):
+        raise ClosedError
+    verified(statement.raw, statement.signature, person.sign)
+
+
+def bears(state: str, newest: Borne | None) -> bool:
+    """Whether a finding may say in clear that this is its state."""
+    if newest is None:
+        return state == "in_assessment"
+    is_waiting = newest.state is None and "reviewer" not in newest.signers
+    is_returned = newest.returned and "reviewer" in newest.signers
+    may = {
+        "disputed": newest.state == "confirmed",
+        "reopened": newest.state is not None,
+        "returned": is_returned,
+        "proposed": is_waiting,
+        "in_review": is_waiting,
+        "in_assessment": is_returned or newest.state is not None,
+    }
+    return newest.state == state or may.get(state, False)
+
+
+def open_approval(sealed: bytes, team: Kem, *, root: bytes, approval: str, finding: str, epoch: int) -> tuple[SignedStatement, str]:
+    """Open a protection officer's statement and its comment."""
+    plaintext = open_hpke(sealed, team, Where(root, "approval", approval, "body", 1, epoch))
+
+    def read() -> tuple[SignedStatement, str]:
+        version, about, statement, comment = fields(read_jcs(unpad(plaintext, LETTER)), "v", "finding", "statement", "comment")
+        version_1(version)
+        if uuid(about) != finding:
+            raise ClosedError
+        return read_statement(statement), text(comment)
+
+    return sealed_whole(read)

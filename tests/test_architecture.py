@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Column, Enum, insert
@@ -138,7 +138,7 @@ def a_row(column: Column[Any], value: Any) -> dict[str, Any]:
         elif other.name == "id":
             made[other.name] = uuid4()
         elif not other.nullable:
-            made[other.name] = {int: 1, bytes: b"x", str: "x"}[other.type.python_type]
+            made[other.name] = {int: 1, bytes: b"x", str: "x", UUID: uuid4()}[other.type.python_type]
     return made
 
 
@@ -164,7 +164,12 @@ def test_no_other_value_can_be_stored(instance: Instance, column: Column[Any]) -
 
     with pytest.raises(IntegrityError), database.engine.begin() as connection:
         connection.exec_driver_sql(
-            {"report": "UPDATE report SET state = 'x'", "message": "UPDATE message SET state = 'x'"}[column.table.name]
+            {
+                "report": "UPDATE report SET state = 'x'",
+                "message": "UPDATE message SET state = 'x'",
+                "case": "UPDATE \"case\" SET state = 'x'",
+                "finding": "UPDATE finding SET state = 'x'",
+            }[column.table.name]
         )
 
 

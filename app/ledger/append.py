@@ -34,6 +34,50 @@ KINDS: Final = frozenset(
         "message.handed",
         "message.returned",
         "message.released",
+        "dataset.imported",
+        "case.opened",
+        "case.created",
+        "case.changed",
+        "case.moved",
+        "incident.created",
+        "incident.changed",
+        "act.created",
+        "act.changed",
+        "person.created",
+        "person.changed",
+        "reference.created",
+        "report.linked",
+        "report.unlinked",
+        "report.accepted",
+        "report.duplicate",
+        "report.repeated",
+        "report.closing",
+        "report.kept",
+        "report.closed",
+        "report.withdrawn",
+        "report.reopened",
+        "suggestion.refused",
+        "finding.taken",
+        "finding.assessed",
+        "finding.proposed",
+        "finding.assigned",
+        "finding.opened",
+        "finding.approved",
+        "finding.returned",
+        "finding.confirmed",
+        "finding.disputed",
+        "finding.settled",
+        "finding.reopened",
+        "finding.refused",
+        "member.invited",
+        "member.joined",
+        "member.invitation_withdrawn",
+        "member.granted",
+        "member.removed",
+        "manifest.proposed",
+        "manifest.signed",
+        "session.ended",
+        "log.exported",
     }
 )
 
@@ -48,8 +92,8 @@ class Actor:
 
     @property
     def roles(self) -> frozenset[str]:
-        """What the manifest in force says this member is; empty when it does not name them."""
-        member = self.chain.newest.members.get(self.member_id)
+        """What the manifest in force says this member is; empty when it does not name them, or they are suspended."""
+        member = self.chain.active(self.member_id)
         return member.roles if member else frozenset()
 
     @property

@@ -2,19 +2,30 @@
 
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.errors import MalformedError, ManifestError
 from app.store.database import Database
-from app.store.keys import ManifestRow
+from app.store.keys import ManifestDraft, ManifestRow
 from app.vault.encoding import from_b64, from_jcs, to_b64, to_jcs
-from app.vault.manifest import Chain, SignedManifest, verify_chain
+from app.vault.manifest import Chain, Draft, SignedManifest, read_draft, verify_chain
 
 _MODE: Final = 0o600
+
+
+def waiting_draft(session: Session, chain: Chain) -> Draft | None:
+    """Return the change of people that waits for a second hand, if its signatures are good and it follows the newest manifest."""
+    row = session.get(ManifestDraft, 1)
+    try:
+        return read_draft(chain, SignedManifest(row.body, row.signatures)) if row else None
+    except ManifestError:
+        return None
 
 
 class ChainKeeper:
@@ -38,30 +49,37 @@ class ChainKeeper:
         return self._root
 
     def current(self) -> Chain:
-        """Return the newest verified chain.
+        """Return the newest verified chain, and who is suspended: a lead has signed their removal, and the second hand is awaited.
 
         Raises:
             ManifestError: there is no chain from the pinned root.
         """
-        with self._lock:
-            return self._current()
+        with self._lock, self._database.read() as session:
+            chain = self._current(session)
+            draft = waiting_draft(session, chain)
+        if draft is None or not draft.is_reducing:
+            return chain
+        return replace(chain, suspended=frozenset(chain.newest.members.keys() - draft.manifest.members.keys()))
 
-    def _current(self) -> Chain:
+    def _current(self, session: Session) -> Chain:
         known = self._chain or self._remembered()
-        with self._database.read() as session:
-            rows = session.scalars(select(ManifestRow).order_by(ManifestRow.epoch)).all()
-            signed = [SignedManifest(row.body, row.signatures) for row in rows]
-        if known is None or len(signed) > len(known.signed):
+        rows = session.scalars(select(ManifestRow).order_by(ManifestRow.epoch)).all()
+        signed = [SignedManifest(row.body, row.signatures) for row in rows]
+        found = verify_chain(self._root, signed) if known is None else self._longer(known, signed)
+        if found is not known:
+            self._remember(found)
+        self._chain = found
+        return found
+
+    def _longer(self, known: Chain, signed: list[SignedManifest]) -> Chain:
+        """Go on as far as the rows verify: a forged row stops nobody, and does not hide the true ones before it."""
+        for length in range(len(signed), len(known.signed), -1):
             try:
-                found = verify_chain(self._root, signed)
+                found = verify_chain(self._root, signed[:length])
             except ManifestError:
-                if known is None:
-                    raise
-                return known  # a forged row stops nobody: what was verified once stays in force
-            if known is None or found.signed[: len(known.signed)] == known.signed:
-                self._remember(found)
-                known = found
-        self._chain = known
+                continue
+            if found.signed[: len(known.signed)] == known.signed:
+                return found
         return known
 
     def _remembered(self) -> Chain | None:

@@ -102,8 +102,7 @@ def found(session: Session, people: Sequence[tuple[str, str]], *, origin: str, s
     founder = Actor(leads[0].id, chain, Unlocked(leads[0].kem, leads[0].sign, (team,), (), str(uuid4()), new_key()))
     members = [_add_member(session, item, root, server_secret) for item in seeds]
     for secret in (team, audit):
-        _wrap_to_holders(session, secret, seeds, founder)
-        _wrap(session, secret, "recovery", recovery_kem.public, founder)
+        wrap_to_holders(session, founder, secret, chain.newest)
     session.flush()
     start_batch(session, founder)
     append(session, founder, "instance.founded", now=now, details={"manifest": chain.newest.digest.hex()})
@@ -137,16 +136,19 @@ def _add_member(session: Session, seeds: _Seeds, root: bytes, server_secret: Ser
     return NewMember(seeds.id, seeds.name, seeds.role, passphrase, to_base32(blob.totp_secret))
 
 
-def _wrap_to_holders(session: Session, secret: EpochSecret, seeds: Sequence[_Seeds], founder: Actor) -> None:
-    for item in seeds:
-        if secret.name in secrets_of(frozenset({item.role})):
-            _wrap(session, secret, f"member:{item.id}", item.public.kem, founder)
+def wrap_to_holders(session: Session, actor: Actor, secret: EpochSecret, of: manifest.Manifest) -> None:
+    """Wrap a fresh epoch secret to everybody whose role holds it in a manifest, and to recovery."""
+    for member in of.members.values():
+        if secret.name in secrets_of(member.roles):
+            wrap_secret(session, actor, secret, f"member:{member.id}", member.kem)
+    wrap_secret(session, actor, secret, "recovery", of.recovery_kem)
 
 
-def _wrap(session: Session, secret: EpochSecret, recipient: str, public: bytes, founder: Actor) -> None:
+def wrap_secret(session: Session, actor: Actor, secret: EpochSecret, recipient: str, public: bytes) -> None:
+    """Wrap an epoch secret to one public key of a manifest, signed by who does it."""
     record = f"epoch:{secret.name}"
-    sealed = keyring.wrap_epoch(secret, public, root=founder.root, recipient=recipient)
-    message = keyring.wrap_signature_bytes(founder.root, record, recipient, secret.epoch, sealed)
+    sealed = keyring.wrap_epoch(secret, public, root=actor.root, recipient=recipient)
+    message = keyring.wrap_signature_bytes(actor.root, record, recipient, secret.epoch, sealed)
     session.add(
         KeyWrap(
             record=record,
@@ -155,7 +157,7 @@ def _wrap(session: Session, secret: EpochSecret, recipient: str, public: bytes, 
             recipient=recipient,
             epoch=secret.epoch,
             sealed=sealed,
-            wrapper=founder.member_id,
-            signature=founder.keys.signing.sign(message),
+            wrapper=actor.member_id,
+            signature=actor.keys.signing.sign(message),
         )
     )

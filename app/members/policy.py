@@ -18,6 +18,20 @@ class Permission(StrEnum):
     WRITE_TO_SOURCE = "write-to-source"
     RELEASE = "release"
     READ_LEDGER = "read-ledger"
+    VIEW_CASES = "view-cases"
+    CHANGE_CASES = "change-cases"
+    LINK = "link"
+    CLOSE_REPORT = "close-report"
+    REOPEN_REPORT = "reopen-report"
+    VIEW_FINDINGS = "view-findings"
+    ASSESS = "assess"
+    REVIEW = "review"
+    LEAD_FINDINGS = "lead-findings"
+    SIGN_PROTECTION = "sign-protection"
+    VIEW_MEMBERS = "view-members"
+    INVITE = "invite"
+    GRANT = "grant"
+    REMOVE = "remove"
 
 
 EVERYBODY: Final = frozenset({Permission.PUBLIC, Permission.SIGN_IN})
@@ -33,6 +47,20 @@ ALLOWED: Final[dict[Permission, frozenset[str]]] = {
     Permission.WRITE_TO_SOURCE: _STAFF,
     Permission.RELEASE: _STAFF,
     Permission.READ_LEDGER: frozenset({"auditor"}),
+    Permission.VIEW_CASES: _STAFF,
+    Permission.CHANGE_CASES: _STAFF,
+    Permission.LINK: _STAFF,
+    Permission.CLOSE_REPORT: _STAFF,
+    Permission.REOPEN_REPORT: frozenset({"lead"}),
+    Permission.VIEW_FINDINGS: _STAFF,
+    Permission.ASSESS: _STAFF,
+    Permission.REVIEW: _STAFF,
+    Permission.LEAD_FINDINGS: frozenset({"lead"}),
+    Permission.SIGN_PROTECTION: frozenset({"protection"}),
+    Permission.VIEW_MEMBERS: _ALL - {"auditor"},
+    Permission.INVITE: frozenset({"admin", "lead"}),
+    Permission.GRANT: frozenset({"lead"}),
+    Permission.REMOVE: frozenset({"lead"}),
 }
 
 SECRETS: Final[dict[str, frozenset[str]]] = {

@@ -38,6 +38,7 @@ class MayWrite(StrEnum):
     NO = "no"
     UNSAFE = "unsafe"
     WAITING = "waiting"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def may_write(opened: Opened, letters: list[Letter]) -> MayWrite:
     """
     if opened.summary["kind"] != "first" or opened.work.replies >= MAX_REPLIES:
         return MayWrite.NO
+    if opened.report.state in (ReportState.WITHDRAWN, ReportState.SPAM):
+        return MayWrite.CLOSED
     if any(letter.message.state is MessageState.HANDED for letter in letters):
         return MayWrite.WAITING
     match opened.summary["reply"]:
@@ -145,6 +148,7 @@ def release(session: Session, actor: Actor, message_id: UUID, *, version: int, n
 
     Raises:
         SamePersonError: the author cannot release their own letter.
+        NotWantedError: the report was withdrawn or closed as spam meanwhile.
         ConflictError: it was released or returned meanwhile.
         UnknownError, DamagedError: as elsewhere.
     """
@@ -152,6 +156,8 @@ def release(session: Session, actor: Actor, message_id: UUID, *, version: int, n
     if letter.message.author == actor.member_id:
         raise SamePersonError
     opened = triage.opened_for_release(session, actor, letter.report_id)
+    if opened.report.state in (ReportState.WITHDRAWN, ReportState.SPAM):
+        raise NotWantedError  # it was withdrawn or closed after the letter was handed over
     index = opened.work.replies
     try:
         body = records.open_body(actor, opened)
@@ -174,7 +180,7 @@ def release(session: Session, actor: Actor, message_id: UUID, *, version: int, n
     opened.work.asked = triage.count_items(session, actor, opened)
     report = opened.report
     before = report.state
-    if before in (ReportState.RECEIVED, ReportState.IN_TRIAGE):
+    if before is ReportState.IN_TRIAGE:
         report.state = ReportState.NEEDS_INFORMATION
     row = triage.save_work(session, actor, opened)
     if report.state is before:

@@ -19,11 +19,13 @@ from app.members.sessions import minutes
 from app.reports.admit import admit_waiting
 from app.reports.calendar import days_between
 from app.reports.records import Opened, head_of, open_reports
+from app.reports.states import CLOSED
 from app.store.database import Database
 from app.store.keys import Lease
 from app.store.reports import Report, ReportState, Seen
 from app.vault import envelope, padding
 from app.vault.encoding import Context, from_jcs, to_jcs
+from app.vault.manifest import Chain
 
 QUEUE: Final = "queue"
 LEASE_MINUTES: Final = 60
@@ -41,6 +43,9 @@ class View(StrEnum):
     URGENT = "urgent"
     NOBODY = "nobody"
     WAITS = "waits"
+    SECOND = "second"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
 
 
 class Group(StrEnum):
@@ -49,6 +54,8 @@ class Group(StrEnum):
     URGENT = "urgent"
     IN_TIME = "in-time"
     LATE = "late"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
     DAMAGED = "damaged"
 
 
@@ -78,12 +85,18 @@ class QueueRow:
     days_left: int | None
     target: int
     group: Group
+    owner: str | None = None
 
 
 def ref_of(report_id: UUID) -> str:
     """Return the short code that people say aloud; the id stays the authority."""
     number = report_id.int >> 108
     return "".join(_ALPHABET[number >> shift & 31] for shift in (15, 10, 5, 0))
+
+
+def read_ref(text: str) -> str:
+    """Read a short code as people type it: any case, and letters that look like digits."""
+    return text.strip().upper().replace("O", "0").replace("I", "1").replace("L", "1")
 
 
 def look(database: Database, actor: Actor, session_id: bytes, *, now: datetime) -> int:
@@ -132,7 +145,7 @@ def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRo
             threads[item.summary["thread"]].append(item)
     seen = _all_seen(session, actor)
     rows = [_damaged_row(report) for report in reports if opened[report.id] is None]
-    rows += [_row(head_of(thread), thread, seen, now) for thread in threads.values()]
+    rows += [_row(head_of(thread), thread, seen, actor.chain, now) for thread in threads.values()]
     order = list(Group)
     return sorted(
         rows,
@@ -148,14 +161,27 @@ def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRo
 def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueRow]:
     """Return the rows of one view."""
     tests: dict[View, Callable[[QueueRow], bool]] = {
-        View.OPEN: lambda _: True,
-        View.MINE: lambda row: row.report.owner == member_id,
+        View.OPEN: lambda row: row.group not in (Group.ACCEPTED, Group.CLOSED),
+        View.MINE: lambda row: row.owner == member_id and row.group is not Group.CLOSED,
         View.NEW: lambda row: row.unread > 0,
         View.URGENT: lambda row: row.group is Group.URGENT,
-        View.NOBODY: lambda row: row.report.owner is None and row.opened is not None,
+        View.NOBODY: lambda row: row.owner is None and row.opened is not None and row.group is not Group.CLOSED,
+        View.SECOND: lambda row: _waits_for_second(row, member_id),
+        View.ACCEPTED: lambda row: row.group is Group.ACCEPTED,
+        View.CLOSED: lambda row: row.group is Group.CLOSED,
         View.WAITS: lambda row: row.report.state is ReportState.NEEDS_INFORMATION and not row.is_answered,
     }
     return [row for row in rows if tests[view](row)]
+
+
+def select_repeatable(rows: list[QueueRow], report_id: UUID) -> list[QueueRow]:
+    """Return the conversations that a report may be a duplicate of, by their short codes: open or accepted, and not itself."""
+    found = [
+        row
+        for row in rows
+        if row.opened is not None and row.opened.summary["kind"] == "first" and row.group is not Group.CLOSED and row.report.id != report_id
+    ]
+    return sorted(found, key=lambda row: (ref_of(row.report.id), row.report.id.hex))
 
 
 def read_seen(session: Session, actor: Actor, report_id: UUID) -> Mark:
@@ -216,17 +242,34 @@ def _damaged_row(report: Report) -> QueueRow:
     return QueueRow(report, None, 0, is_new=False, is_answered=False, days_left=None, target=0, group=Group.DAMAGED)
 
 
-def _row(head: Opened, thread: list[Opened], seen: dict[UUID, Mark], now: datetime) -> QueueRow:
+def owner_of(report: Report, chain: Chain) -> str | None:
+    """Return who owns a report; nobody, where its owner has left the team: somebody else can take it."""
+    return report.owner if report.owner is not None and chain.active(report.owner) else None
+
+
+def _row(head: Opened, thread: list[Opened], seen: dict[UUID, Mark], chain: Chain, now: datetime) -> QueueRow:
     mark = seen.get(head.report.id, Mark())
     left, target = time_left(head, now)
-    is_urgent = head.report.state is ReportState.URGENT or head.summary["danger"] == "now"
+    state = head.report.state
+    is_urgent = state is ReportState.URGENT or head.summary["danger"] == "now"
+    group = Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME
+    if state is ReportState.ACCEPTED:
+        group = Group.ACCEPTED
+    elif state in CLOSED:
+        group = Group.CLOSED
     return QueueRow(
         head.report,
         head,
         sum(not mark.covers(item.report.id) for item in thread),
         is_new=not mark.opened,
         is_answered=is_answered(head, len(thread)),
-        days_left=left,
+        days_left=None if group in (Group.ACCEPTED, Group.CLOSED) else left,
         target=target,
-        group=Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME,
+        group=group,
+        owner=owner_of(head.report, chain),
     )
+
+
+def _waits_for_second(row: QueueRow, member_id: str) -> bool:
+    closing = row.opened.work.closing if row.opened else None
+    return closing is not None and closing["by"] != member_id

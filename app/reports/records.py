@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import MalformedError, SealError
 from app.ledger.append import Actor, RowVersion
+from app.ledger.rows import ROW, replace_row_key, team_wrap, unwrap
 from app.store.keys import KeyWrap
 from app.store.reports import Message, Report
 from app.vault import entries, envelope, keyring, manifest, padding
@@ -17,7 +18,6 @@ from app.vault.encoding import Context, from_jcs, sha256, to_jcs
 from app.vault.mailbox import ReportBody, body_context, read_body
 
 BODY: Final = "body"
-ROW: Final = "row"
 
 
 @dataclass(slots=True)
@@ -31,6 +31,13 @@ class Work:
     messages: list[str] = field(default_factory=list)
     replies: int = 0
     asked: int = 0
+    links: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
+    closing: dict[str, str] | None = None
+    closed: dict[str, str] | None = None
+    accepted_by: str = ""
+    same_as: str = ""
+    repeated_by: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ def save_report(session: Session, actor: Actor, report: Report, work: Work, body
     key, epoch = envelope.new_key(), actor.team.epoch
     context = Context(actor.root, "report.work", str(report.id), "work", report.version, epoch)
     report.work = envelope.seal(padding.pad(to_jcs({"v": 1, **asdict(work)}), padding.WORK), key, context)
-    _replace_row_key(session, actor, name_of(report.id), report.version, key)
+    replace_row_key(session, actor, name_of(report.id), report.version, key)
     session.flush()
     return _report_version(report, body_key, key)
 
@@ -131,7 +138,7 @@ def save_message(session: Session, actor: Actor, message: Message, *, report_id:
     value = {"v": 1, "report": str(report_id), "text": text, "language": language, "day": day}
     context = Context(actor.root, "message", str(message.id), "letter", message.version, team.epoch)
     message.letter = envelope.seal(padding.pad(to_jcs(value), padding.LETTER), key, context)
-    _replace_row_key(session, actor, f"message:{message.id}", message.version, key)
+    replace_row_key(session, actor, f"message:{message.id}", message.version, key)
     session.add(message)
     session.flush()
     return _message_version(message, key)
@@ -148,7 +155,7 @@ def open_message(session: Session, actor: Actor, message: Message) -> Letter:
     wrap = session.scalars(query).first()
     if wrap is None:
         raise SealError
-    key = _unwrap(actor, wrap)
+    key = unwrap(actor, wrap)
     epoch = envelope.epoch_of(message.letter)
     context = Context(actor.root, "message", str(message.id), "letter", message.version, epoch)
     try:
@@ -169,48 +176,17 @@ def wrap_bundle(session: Session, actor: Actor, report: Report, padded: bytes) -
     """Replace the border's HPKE wrap by one under the team's wrap key."""
     record = name_of(report.id)
     session.execute(delete(KeyWrap).where(KeyWrap.record == record, KeyWrap.part == BODY))
-    session.add(_team_wrap(actor, record, BODY, 1, padded))
-
-
-def _team_wrap(actor: Actor, record: str, part: str, version: int, payload: bytes) -> KeyWrap:
-    team = actor.team
-    sealed = keyring.wrap_key(
-        payload,
-        team.wrap_key,
-        root=actor.root,
-        record=f"{record}/{part}",
-        recipient=manifest.TEAM,
-        version=version,
-        epoch=team.epoch,
-    )
-    return KeyWrap(record=record, part=part, version=version, recipient=manifest.TEAM, epoch=team.epoch, sealed=sealed)
-
-
-def _replace_row_key(session: Session, actor: Actor, record: str, version: int, key: bytes) -> None:
-    session.execute(delete(KeyWrap).where(KeyWrap.record == record, KeyWrap.part == ROW))
-    session.add(_team_wrap(actor, record, ROW, version, key))
-
-
-def _unwrap(actor: Actor, wrap: KeyWrap) -> bytes:
-    return keyring.unwrap_key(
-        wrap.sealed,
-        actor.keys.team_epoch(wrap.epoch).wrap_key,
-        root=actor.root,
-        record=f"{wrap.record}/{wrap.part}",
-        recipient=wrap.recipient,
-        version=wrap.version,
-        epoch=wrap.epoch,
-    )
+    session.add(team_wrap(actor, record, BODY, 1, padded))
 
 
 def _open(actor: Actor, report: Report, wraps: dict[tuple[str, str], KeyWrap]) -> Opened:
     record = name_of(report.id)
-    body_key, body_digest = keyring.read_bundle(_unwrap(actor, wraps[record, BODY]))
+    body_key, body_digest = keyring.read_bundle(unwrap(actor, wraps[record, BODY]))
     if sha256(report.body) != body_digest or report.summary is None or report.work is None:
         raise SealError
     context = _summary_context(actor, report, envelope.epoch_of(report.body))
     summary = from_jcs(padding.unpad(envelope.unseal(report.summary, body_key, context), padding.SMALL))
-    row_key = _unwrap(actor, wraps[record, ROW])
+    row_key = unwrap(actor, wraps[record, ROW])
     epoch = envelope.epoch_of(report.work)
     context = Context(actor.root, "report.work", str(report.id), "work", report.version, epoch)
     value = from_jcs(padding.unpad(envelope.unseal(report.work, row_key, context), padding.WORK))

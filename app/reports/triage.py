@@ -1,5 +1,6 @@
 """Triage: open, claim, mark, describe, note. Each is an entry in the transaction that makes the change."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -7,12 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SealError, TakenError, UnknownError
+from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SamePersonError, SealError, TakenError, UnknownError
 from app.ledger.append import Actor, RowVersion, append
 from app.ledger.read import check_row
 from app.reports.calendar import day_of
-from app.reports.queue import grant_lease, has_lease, mark_seen, read_openings, read_seen
+from app.reports.queue import grant_lease, has_lease, mark_seen, owner_of, read_openings, read_seen
 from app.reports.records import Opened, head_of, name_of, open_all, open_body, open_reports, save_report
+from app.reports.states import CLOSED, may_go
 from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
 
@@ -21,12 +23,8 @@ MAX_SUMMARY: Final = 12_000
 MAX_TRANSLATION: Final = 60_000
 MAX_NOTE: Final = 4_000
 MAX_NAMED: Final = 20
-MOVES: Final = {
-    (ReportState.IN_TRIAGE, ReportState.URGENT),
-    (ReportState.NEEDS_INFORMATION, ReportState.URGENT),
-    (ReportState.URGENT, ReportState.IN_TRIAGE),
-    (ReportState.NEEDS_INFORMATION, ReportState.IN_TRIAGE),
-}
+MAX_REASON: Final = 2_000
+_CODE: Final = re.compile(r"[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def leased(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *
 
 
 def claim(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, version: int, now: datetime) -> None:
-    """Take a report that nobody owns.
+    """Take a report that nobody owns, or whose owner has left the team.
 
     Raises:
         TakenError: somebody else owns it.
@@ -137,7 +135,7 @@ def claim(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *,
     report = opened.report
     if report.owner == actor.member_id:
         return
-    if report.owner is not None:
+    if owner_of(report, actor.chain) is not None:
         raise TakenError
     _expect(report, version)
     report.owner = actor.member_id
@@ -163,14 +161,14 @@ def move(
     version: int,
     now: datetime,
 ) -> None:
-    """Move a report to another state; `MOVES` lists the steps a person can take.
+    """Mark a report as urgent, or no longer, or take it up again after a question.
 
     Raises:
-        ConflictError: the step is not in `MOVES`, or the report changed meanwhile.
+        ConflictError: `app.reports.states` has no such step, or the report changed meanwhile.
     """
     opened = _owned(session, actor, session_id, report_id, version, now)
     report = opened.report
-    if (report.state, to) not in MOVES:
+    if not may_go(report.state, to, "report.moved") or to is ReportState.NEEDS_INFORMATION:
         raise ConflictError
     details = {"from": report.state.value, "to": to.value}
     report.state = to
@@ -222,6 +220,138 @@ def add_note(session: Session, actor: Actor, session_id: bytes, report_id: UUID,
     _save(session, actor, opened, "report.noted", now, {})
 
 
+def ask_to_close(
+    session: Session,
+    actor: Actor,
+    session_id: bytes,
+    report_id: UUID,
+    *,
+    to: ReportState,
+    reason: str,
+    version: int,
+    now: datetime,
+) -> None:
+    """Ask for a report to be closed as out of scope or spam; it takes effect only with a second person.
+
+    Args:
+        session: an open write transaction.
+        actor: the owner.
+        session_id: the session that opened the report.
+        report_id: the report.
+        to: `OUT_OF_SCOPE` or `SPAM`.
+        reason: a code of the vocabulary `closing_reason`.
+        version: what the page showed.
+        now: aware UTC time.
+
+    Raises:
+        ConflictError: there is no such step, it was asked already, or the report changed meanwhile.
+        MalformedError: no such reason.
+    """
+    if not _is_code(reason):
+        raise MalformedError
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    if not may_go(opened.report.state, to, "report.closed") or opened.work.closing is not None:
+        raise ConflictError
+    opened.work.closing = {"to": to.value, "reason": reason, "by": actor.member_id, "day": day_of(now)}
+    _save(session, actor, opened, "report.closing", now, {"to": to.value, "reasons": [reason], "people": 1})
+
+
+def close(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, version: int, now: datetime) -> None:
+    """Close a report as the second person.
+
+    Raises:
+        SamePersonError: who asked cannot confirm.
+        ConflictError: nobody asked, or the report changed meanwhile.
+    """
+    opened = _asked(session, actor, session_id, report_id, version, now)
+    report, work = opened.report, opened.work
+    asked = work.closing or {}
+    if asked["by"] == actor.member_id:
+        raise SamePersonError
+    before, to = report.state, ReportState(asked["to"])
+    if not may_go(before, to, "report.closed"):
+        raise ConflictError
+    report.state = to
+    work.closing, work.closed = None, {**asked, "second": actor.member_id, "day": day_of(now)}
+    details = {"from": before.value, "to": report.state.value, "reasons": [asked["reason"]], "asked": asked["by"], "people": 2}
+    _save(session, actor, opened, "report.closed", now, details)
+
+
+def keep(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, version: int, now: datetime) -> None:
+    """Leave a report open that somebody asked to close: the second person says no, or the first thinks again.
+
+    Raises:
+        ConflictError: nobody asked, or the report changed meanwhile.
+    """
+    opened = _asked(session, actor, session_id, report_id, version, now)
+    asked, opened.work.closing = opened.work.closing or {}, None
+    _save(session, actor, opened, "report.kept", now, {"to": asked["to"], "asked": asked["by"]})
+
+
+def mark_duplicate(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, of: UUID, version: int, now: datetime) -> None:
+    """Mark a report as a duplicate of another; both are kept, each names the other.
+
+    Raises:
+        UnknownError: there is no such other report, or it is this one or an addition.
+        ConflictError: there is no such step, the other is itself a duplicate, or the report changed meanwhile.
+    """
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    other = _opened(session, actor, of)
+    if of == report_id or other.summary["kind"] != "first" or other.report.state is ReportState.ADDED:
+        raise UnknownError
+    before = opened.report.state
+    if not may_go(before, ReportState.DUPLICATE, "report.duplicate") or other.report.state in CLOSED or opened.work.closing:
+        raise ConflictError
+    opened.report.state, opened.work.same_as = ReportState.DUPLICATE, str(of)
+    opened.work.closed = _closed(actor, ReportState.DUPLICATE, now)
+    _save(session, actor, opened, "report.duplicate", now, {"from": before.value, "of": name_of(of)})
+    other.work.repeated_by.append(str(report_id))
+    _save(session, actor, other, "report.repeated", now, {"by": name_of(report_id)})
+
+
+def withdraw(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime) -> None:
+    """Withdraw a report for its source: nothing more is done with it or written to them.
+
+    Raises:
+        MalformedError: no reason, or too long.
+        ConflictError: there is no such step, or the report changed meanwhile.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise MalformedError
+    opened = _owned(session, actor, session_id, report_id, version, now)
+    report, before = opened.report, opened.report.state
+    if not may_go(before, ReportState.WITHDRAWN, "report.withdrawn"):
+        raise ConflictError
+    report.state, opened.work.closing = ReportState.WITHDRAWN, None
+    opened.work.closed = _closed(actor, ReportState.WITHDRAWN, now)
+    opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": reason})
+    _save(session, actor, opened, "report.withdrawn", now, {"from": before.value})
+
+
+def reopen(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime) -> None:
+    """Open a closed report again, as a lead (the policy table says who).
+
+    Raises:
+        MalformedError: no reason, or too long.
+        ConflictError: there is no such step, or the report changed meanwhile.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise MalformedError
+    opened = leased(session, actor, session_id, report_id, now=now)
+    _expect(opened.report, version)
+    report, before = opened.report, opened.report.state
+    if not may_go(before, ReportState.IN_TRIAGE, "report.reopened"):
+        raise ConflictError
+    other, opened.work.same_as = opened.work.same_as, ""
+    report.state, opened.work.closed = ReportState.IN_TRIAGE, None
+    opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": reason})
+    _save(session, actor, opened, "report.reopened", now, {"from": before.value})
+    if other:
+        first = _opened(session, actor, UUID(other))
+        first.work.repeated_by = [item for item in first.work.repeated_by if item != str(report_id)]
+        _save(session, actor, first, "report.repeated", now, {"no_longer": name_of(report_id)})
+
+
 def owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, now: datetime) -> Opened:
     """Return an opened report that this member owns.
 
@@ -232,6 +362,18 @@ def owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *,
     if opened.report.owner != actor.member_id:
         raise TakenError
     return opened
+
+
+def open_text(actor: Actor, opened: Opened) -> ReportBody:
+    """Open what the source wrote, for a report that this session may show.
+
+    Raises:
+        DamagedError: it was changed.
+    """
+    try:
+        return open_body(actor, opened)
+    except SealError:
+        raise DamagedError from None
 
 
 def save_work(session: Session, actor: Actor, opened: Opened) -> RowVersion:
@@ -255,6 +397,23 @@ def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opene
         UnknownError, DamagedError: as `read_conversation`.
     """
     return _opened(session, actor, report_id)
+
+
+def _asked(session: Session, actor: Actor, session_id: bytes, report_id: UUID, version: int, now: datetime) -> Opened:
+    opened = leased(session, actor, session_id, report_id, now=now)
+    _expect(opened.report, version)
+    if opened.work.closing is None:
+        raise ConflictError
+    return opened
+
+
+def _closed(actor: Actor, to: ReportState, now: datetime) -> dict[str, str]:
+    """Say who closed a report without a second person: as a duplicate, or for its source."""
+    return {"to": to.value, "reason": "", "by": actor.member_id, "second": "", "day": day_of(now)}
+
+
+def _is_code(text: str) -> bool:
+    return bool(_CODE.fullmatch(text))
 
 
 def _owned(session: Session, actor: Actor, session_id: bytes, report_id: UUID, version: int, now: datetime) -> Opened:

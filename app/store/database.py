@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.errors import BusyError, ConflictError
-from app.store import keys, ledger, reports  # noqa: F401 - importing them puts their tables into METADATA
+from app.store import cases, keys, ledger, reports  # noqa: F401 - importing them puts their tables into METADATA
 from app.store.base import Base
 
 BUSY_SECONDS: Final = 5

@@ -1,4 +1,6 @@
-"""Wrapped keys, members, sessions and the manifests."""
+"""Wrapped keys, members, invitations, sessions and the manifests."""
+
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,6 +36,21 @@ class Member(Base):
     salt: Mapped[bytes] = mapped_column(comment="Argon2id")
     server_secret: Mapped[bytes] = mapped_column(comment="id of the server secret in use")
     blob: Mapped[bytes] = mapped_column(comment="kind 10")
+    version: Mapped[int] = mapped_column(default=1)
+    public: Mapped[bytes | None] = mapped_column(default=None, comment="KEM ‖ Ed25519 of a newcomer, until a manifest names them")
+
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class Invitation(Base):
+    """Somebody who was asked to join; all that it says is sealed."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("length(lookup) = 32", name="invitation_lookup"), NO_ROW_ORDER)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    lookup: Mapped[bytes] = mapped_column(unique=True, comment="HMAC of the code")
+    body: Mapped[bytes] = mapped_column(comment="kind 40")
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
@@ -72,3 +89,18 @@ class ManifestRow(Base):
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     body: Mapped[bytes]
     signatures: Mapped[bytes]
+
+
+class ManifestDraft(Base):
+    """The one manifest that may wait for a second hand; empty when none does. The version goes on, so an old draft put back is noticed."""
+
+    __tablename__ = "manifest_draft"
+    __table_args__ = (CheckConstraint("id = 1", name="manifest_draft_one"), NO_ROW_ORDER)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[bytes] = mapped_column(default=b"")
+    signatures: Mapped[bytes] = mapped_column(default=b"")
+    lifter: Mapped[str | None] = mapped_column(default=None, comment="member id of the lead who asks to take a removal back")
+    version: Mapped[int] = mapped_column(default=0)
+
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}

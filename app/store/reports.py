@@ -18,6 +18,11 @@ class ReportState(StrEnum):
     IN_TRIAGE = "in_triage"
     URGENT = "urgent"
     NEEDS_INFORMATION = "needs_information"
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    OUT_OF_SCOPE = "out_of_scope"
+    SPAM = "spam"
+    WITHDRAWN = "withdrawn"
     DAMAGED = "damaged"
 
 

@@ -32,6 +32,15 @@ KINDS: Final = {
     "ledger.record": 14,
     "ledger.batch": 15,
     "seen": 16,
+    "case": 32,
+    "incident": 33,
+    "act": 34,
+    "person": 35,
+    "reference": 36,
+    "finding": 37,
+    "approval": 38,
+    "record.wrap": 39,
+    "invitation": 40,
 }
 
 KEY_BYTES: Final = 32

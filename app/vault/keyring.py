@@ -278,6 +278,36 @@ def is_wrap_signed(root: bytes, record: str, recipient: str, epoch: int, sealed:
     return is_signed(wrap_signature_bytes(root, record, recipient, epoch, sealed), signature, by)
 
 
+def wrap_record(key: bytes, public: bytes, *, root: bytes, record: str, recipient: str, version: int, epoch: int) -> bytes:
+    """Wrap one record's row key to one member's public key; `epoch` is the manifest's."""
+    return hpke.seal_to(key, public, Context(root, "record.wrap", record, recipient, version, epoch))
+
+
+def unwrap_record(sealed: bytes, keys: KemKeys, *, root: bytes, record: str, recipient: str, version: int, epoch: int) -> bytes:
+    """Open the wrap of one record's row key.
+
+    Raises:
+        SealError: it is another record's, member's, version's or epoch's.
+    """
+    return hpke.open_with(sealed, keys, Context(root, "record.wrap", record, recipient, version, epoch))
+
+
+def seal_approval(payload: bytes, team: EpochKeys, *, root: bytes, approval_id: str) -> bytes:
+    """Seal a protection officer's signed statement to the team, whose secret they do not hold."""
+    padded = padding.pad(payload, padding.LETTER)
+    return hpke.seal_to(padded, team.kem, Context(root, "approval", approval_id, "body", 1, team.epoch))
+
+
+def open_approval(sealed: bytes, team: EpochSecret, *, root: bytes, approval_id: str) -> bytes:
+    """Open an approval.
+
+    Raises:
+        SealError: sealed to another epoch, or changed.
+    """
+    raw = hpke.open_with(sealed, team.kem, Context(root, "approval", approval_id, "body", 1, team.epoch))
+    return padding.unpad(raw, padding.LETTER)
+
+
 def open_bundle(sealed: bytes, team: EpochSecret, *, root: bytes, report_id: str) -> bytes:
     """Open the key bundle of a waiting report; returns it padded, as it is wrapped again.
 

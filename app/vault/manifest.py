@@ -17,6 +17,7 @@ from app.vault.signing import PUBLIC_BYTES, SIGNATURE_BYTES, is_signed
 TEAM: Final = "team"
 AUDIT: Final = "audit"
 ROLES: Final = ("admin", "lead", "caseworker", "protection", "auditor")
+DESK_ROLES: Final = frozenset(ROLES) - {"auditor"}
 _SIGNERS_ONCE_TWO_EXIST = 2
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -70,16 +71,24 @@ class SignedManifest:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A verified chain from the founding root to the newest manifest."""
+    """A verified chain from the founding root to the newest manifest.
+
+    `suspended` are the members whose removal a lead has signed and a second hand has not: they may do nothing any more.
+    """
 
     root: bytes
     signed: tuple[SignedManifest, ...]
     manifests: tuple[Manifest, ...]
+    suspended: frozenset[str] = frozenset()
 
     @property
     def newest(self) -> Manifest:
         """The manifest in force."""
         return self.manifests[-1]
+
+    def active(self, member_id: str) -> ManifestMember | None:
+        """Return a member who may act now; None where the manifest in force does not name them, or they are suspended."""
+        return None if member_id in self.suspended else self.newest.members.get(member_id)
 
     def epoch(self, number: int) -> Manifest:
         """Return the manifest of one epoch.
@@ -90,6 +99,16 @@ class Chain:
         if not 1 <= number <= len(self.manifests):
             raise ManifestError
         return self.manifests[number - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A manifest held against the one before it, and whose good signatures it carries."""
+
+    manifest: Manifest
+    signers: frozenset[str]
+    is_reducing: bool
+    is_complete: bool
 
 
 def root_of(founding: bytes) -> bytes:
@@ -137,10 +156,33 @@ def encode(
     )
 
 
+def encode_next(before: Manifest, *, members: Sequence[ManifestMember], team: EpochKeys, audit: EpochKeys) -> bytes:
+    """Write the manifest that follows another one; recovery and ledger stay."""
+    return encode(
+        epoch=before.epoch + 1,
+        previous=before.digest,
+        members=members,
+        team=team,
+        audit=audit,
+        recovery_kem=before.recovery_kem,
+        recovery_sign=before.recovery_sign,
+        origin=before.origin,
+    )
+
+
 def encode_signatures(signatures: dict[str, bytes]) -> bytes:
     """Write the signature list; `signatures` maps member id to Ed25519 signature."""
     rows = [{"member": member, "ed25519": to_b64(signature), "mldsa": None} for member, signature in sorted(signatures.items())]
     return to_jcs({"signatures": rows})
+
+
+def add_signature(signed: SignedManifest, member_id: str, signature: bytes) -> SignedManifest:
+    """Return the same manifest with one more signature.
+
+    Raises:
+        MalformedError: what is there is no signature list.
+    """
+    return SignedManifest(signed.body, encode_signatures({**_decode_signatures(signed.signatures), member_id: signature}))
 
 
 def verify_chain(root: bytes, signed: Sequence[SignedManifest]) -> Chain:
@@ -153,28 +195,77 @@ def verify_chain(root: bytes, signed: Sequence[SignedManifest]) -> Chain:
         raise ManifestError
     manifests: list[Manifest] = []
     for item in signed:
-        try:
-            manifest = _decode(item.body)
-            signatures = _decode_signatures(item.signatures)
-        except (MalformedError, KeyError, TypeError, AttributeError):
-            raise ManifestError from None
-        before = manifests[-1] if manifests else None
-        if manifest.epoch != len(manifests) + 1 or manifest.previous != (before.digest if before else None):
+        read = _read(item, manifests[-1] if manifests else None)
+        if not read.is_complete:
             raise ManifestError
-        _check_signatures(item.body, signatures, signers=before or manifest, founding=before is None)
-        manifests.append(manifest)
+        manifests.append(read.manifest)
     return Chain(root, tuple(signed), tuple(manifests))
 
 
-def _check_signatures(body: bytes, signatures: dict[str, bytes], *, signers: Manifest, founding: bool) -> None:
-    good = {
-        member
-        for member, signature in signatures.items()
-        if member in signers.leads and is_signed(signed_bytes(body), signature, signers.members[member].sign)
-    }
-    needed = 1 if founding else min(len(signers.leads), _SIGNERS_ONCE_TWO_EXIST)
-    if len(good) != len(signatures) or len(good) < max(needed, 1):
+def read_draft(chain: Chain, signed: SignedManifest) -> Draft:
+    """Read a manifest that is to follow the newest one and may still lack a signature.
+
+    Raises:
+        ManifestError: it does not follow, or a lead's signature is missing, or one is not good.
+    """
+    draft = _read(signed, chain.newest)
+    if not draft.signers:
         raise ManifestError
+    return draft
+
+
+def may_sign(before: Manifest, draft: Draft, member_id: str) -> bool:
+    """Whether this member's signature would bring a draft nearer to being complete (docs/formats.md §5)."""
+    if member_id in draft.signers:
+        return False
+    if draft.is_reducing:
+        return member_id in _hands(draft.manifest)
+    return member_id in before.leads
+
+
+def _read(signed: SignedManifest, before: Manifest | None) -> Draft:
+    try:
+        manifest, signatures = _decode(signed.body), _decode_signatures(signed.signatures)
+    except (MalformedError, KeyError, TypeError, AttributeError):
+        raise ManifestError from None
+    if (manifest.epoch, manifest.previous) != ((before.epoch + 1, before.digest) if before else (1, None)) or not manifest.leads:
+        raise ManifestError
+    if before and not all(old == new or _is_fresh(old, new) for old, new in _epochs(before, manifest)):
+        raise ManifestError
+    judges, names, is_reducing = before or manifest, frozenset(signatures), before is not None and _is_reducing(before, manifest)
+    leads, others = names & judges.leads, names - judges.leads
+    if others and not (is_reducing and len(others) == 1 and others <= _hands(manifest) and leads & manifest.members.keys()):
+        raise ManifestError
+    message = signed_bytes(signed.body)
+    if not all(is_signed(message, signature, judges.members[member].sign) for member, signature in signatures.items()):
+        raise ManifestError
+    needed = min(len(judges.leads), _SIGNERS_ONCE_TWO_EXIST) if before else 1
+    return Draft(manifest, names, is_reducing, is_complete=len(names) >= needed)
+
+
+def _is_reducing(before: Manifest, after: Manifest) -> bool:
+    """Whether a manifest takes away and does nothing else: fewer people or roles, the same keys, fresh team and audit secrets."""
+    named = before.members
+    if not all(
+        name in named and (named[name].kem, named[name].sign) == (member.kem, member.sign) and member.roles <= named[name].roles
+        for name, member in after.members.items()
+    ):
+        return False
+    rest = [(item.recovery_kem, item.recovery_sign, item.origin) for item in (before, after)]
+    return named != after.members and rest[0] == rest[1] and all(_is_fresh(old, new) for old, new in _epochs(before, after))
+
+
+def _hands(manifest: Manifest) -> frozenset[str]:
+    """Return who of those that remain can sign in at the desk, and so be the further hand of a removal."""
+    return frozenset(member.id for member in manifest.members.values() if member.roles & DESK_ROLES)
+
+
+def _epochs(before: Manifest, after: Manifest) -> tuple[tuple[EpochKeys, EpochKeys], ...]:
+    return (before.team, after.team), (before.audit, after.audit)
+
+
+def _is_fresh(old: EpochKeys, new: EpochKeys) -> bool:
+    return new.epoch == old.epoch + 1 and new.kem != old.kem and new.commit != old.commit
 
 
 def _encode_epoch(keys: EpochKeys) -> dict[str, Any]:

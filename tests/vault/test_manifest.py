@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from app.errors import ManifestError
 from app.vault import manifest
 from app.vault.encoding import from_jcs, sha256, to_b64, to_jcs
-from app.vault.manifest import Chain, SignedManifest, encode_signatures, verify_chain
+from app.vault.fingerprint import fingerprint, is_fingerprint
+from app.vault.keyring import EpochSecret
+from app.vault.manifest import Chain, EpochKeys, SignedManifest, encode_signatures, read_draft, verify_chain
+from app.vault.receipt import word_list
 from tests import second_reader as second
 from tests.vault import world
 from tests.vault.world import (
@@ -222,6 +225,178 @@ def rows(raw: bytes) -> list[dict[str, Any]]:
 def test_signature_lists_have_one_form(change: Callable[[list[dict[str, Any]]], object]) -> None:
     """Sorted, each name once, each signature 64 bytes; anything else is the same refusal."""
     refused(ROOT, FOUNDING, SignedManifest(SECOND.body, to_jcs({"signatures": change(rows(SECOND.signatures))})))
+
+
+# taking away: one lead and any further hand
+
+TEAM_2 = EpochSecret("team", 2, world.seed("team 2")).public
+AUDIT_2 = EpochSecret("audit", 2, world.seed("audit 2")).public
+SALOME = world.person(5, "protection")
+TIMUR = world.person(6, "caseworker")
+CREW = (RUTH, OMID, NIGORA, DAVID, SALOME, TIMUR)
+CREW_FOUNDING = signed(world.body(people=CREW), RUTH)
+CREW_CHAIN = verify_chain(manifest.root_of(CREW_FOUNDING.body), [CREW_FOUNDING])
+
+
+def next_body(*people: Person, team: EpochKeys = TEAM_2, audit: EpochKeys = AUDIT_2, **changes: Any) -> bytes:
+    """Write a second manifest of these people."""
+    raw = manifest.encode_next(CREW_CHAIN.newest, members=[each.public for each in people], team=team, audit=audit)
+    return changed(raw, **changes) if changes else raw
+
+
+def accepted(item: SignedManifest) -> bool:
+    """Both readers say the same of a second manifest; return what."""
+    try:
+        second.read_chain(CREW_CHAIN.root, [(each.body, each.signatures) for each in (CREW_FOUNDING, item)])
+    except second.ClosedError:
+        refused(CREW_CHAIN.root, CREW_FOUNDING, item)
+        return False
+    return verify_chain(CREW_CHAIN.root, [CREW_FOUNDING, item]).newest.epoch == 2
+
+
+def without(*gone: Person) -> list[Person]:
+    """Return the crew but for these."""
+    return [each for each in CREW if each not in gone]
+
+
+@pytest.mark.parametrize(
+    ("by", "is_good"),
+    [
+        ((RUTH, NIGORA), True),
+        ((RUTH, SALOME), True),
+        ((RUTH, TIMUR), True),
+        ((RUTH, OMID), True),  # two leads may do anything, their own removal among it
+        ((RUTH,), False),  # begun, but nobody else has agreed
+        ((RUTH, DAVID), False),  # an auditor has no page to sign on
+        ((OMID, NIGORA), False),  # the lead who goes is no hand of this kind
+        ((NIGORA, TIMUR), False),
+        ((NIGORA,), False),
+        ((RUTH, NIGORA, TIMUR), False),  # one further hand, not a crowd
+        ((RUTH, STRANGER), False),
+        ((), False),
+    ],
+    ids=str,
+)
+def test_a_lead_is_removed_by_another_and_one_who_stays(by: Sequence[Person], *, is_good: bool) -> None:
+    """Nobody has a veto over their own removal, and no lead does it alone once there are two."""
+    assert accepted(signed(next_body(*without(OMID)), *by)) is is_good
+
+
+def test_who_is_removed_does_not_count_as_one_who_stays() -> None:
+    """The further hand has to remain."""
+    assert not accepted(signed(next_body(*without(NIGORA)), RUTH, NIGORA))
+    assert accepted(signed(next_body(*without(NIGORA)), RUTH, TIMUR))
+
+
+def test_one_lead_alone_removes() -> None:
+    """Where the manifest names one lead, that one is enough; and may still ask for a further hand."""
+    alone = signed(world.body(people=[RUTH, NIGORA, TIMUR]), RUTH)
+    chain = verify_chain(manifest.root_of(alone.body), [alone])
+    raw = manifest.encode_next(chain.newest, members=[RUTH.public, TIMUR.public], team=TEAM_2, audit=AUDIT_2)
+    for by in ([RUTH], [RUTH, TIMUR]):
+        assert set(verify_chain(chain.root, [alone, signed(raw, *by)]).newest.members) == {RUTH.id, TIMUR.id}
+        assert second.read_chain(chain.root, [(each.body, each.signatures) for each in (alone, signed(raw, *by))])
+    refused(chain.root, alone, signed(raw, TIMUR))
+    nobody = manifest.encode_next(chain.newest, members=[NIGORA.public], team=TEAM_2, audit=AUDIT_2)
+    refused(chain.root, alone, signed(nobody, RUTH))
+
+
+def test_a_role_is_taken_away_like_a_person() -> None:
+    """Fewer roles are less power; the further hand needs a role that is left."""
+    less = replace(RUTH, roles=frozenset({"lead"}))
+    assert accepted(signed(next_body(less, *without(RUTH)), RUTH, NIGORA))
+    assert not accepted(signed(next_body(*without(NIGORA), replace(NIGORA, roles=frozenset())), RUTH, NIGORA))
+
+
+FULL = [each for each in CREW if each is not TIMUR]
+_KEY = world.person(8, "caseworker")
+NOT_ONLY_TAKING: dict[str, bytes] = {
+    "nothing taken": next_body(*CREW),
+    "somebody new": next_body(*FULL, world.person(7, "caseworker")),
+    "a role more": next_body(*(replace(each, roles=each.roles | {"lead"}) if each is NIGORA else each for each in FULL)),
+    "another sealing key": next_body(*(replace(each, kem=_KEY.kem) if each is NIGORA else each for each in FULL)),
+    "another signing key": next_body(*(replace(each, sign=_KEY.sign) if each is NIGORA else each for each in FULL)),
+    "team kept": next_body(*FULL, team=world.TEAM.public),
+    "audit kept": next_body(*FULL, audit=world.AUDIT.public),
+    "another recovery": next_body(
+        *FULL, recovery={"kem": to_b64(STRANGER.kem.public), "sign": to_b64(STRANGER.sign.public), "mldsa": None}
+    ),
+    "another ledger": next_body(*FULL, ledger={"origin": "paivand.example/other", "vkeys": []}),
+}
+
+
+@pytest.mark.parametrize("raw", NOT_ONLY_TAKING.values(), ids=list(NOT_ONLY_TAKING))
+def test_whatever_does_more_needs_two_leads(raw: bytes) -> None:
+    """A lead and a caseworker may take away, and nothing else; two leads may."""
+    assert not accepted(signed(raw, RUTH, NIGORA))
+    assert accepted(signed(raw, RUTH, OMID))
+
+
+@pytest.mark.parametrize(
+    "team",
+    [
+        replace(TEAM_2, epoch=3),
+        replace(TEAM_2, epoch=1),
+        replace(TEAM_2, epoch=0),
+        replace(TEAM_2, kem=world.TEAM.public.kem),
+        replace(TEAM_2, commit=world.TEAM.public.commit),
+        replace(world.TEAM.public, epoch=2),
+    ],
+)
+def test_secrets_are_the_same_or_fresh(team: EpochKeys) -> None:
+    """Whoever signs: a number that jumps, or old keys under a new number, is refused; so is a new key under the old number."""
+    assert not accepted(signed(next_body(*FULL, team=team), RUTH, OMID))
+    audit = EpochKeys(team.epoch, *((AUDIT_2.kem, AUDIT_2.commit) if team.epoch != 2 else (world.AUDIT.public.kem, AUDIT_2.commit)))
+    assert not accepted(signed(next_body(*FULL, audit=audit), RUTH, OMID))
+
+
+def test_every_manifest_names_a_lead() -> None:
+    """Without one nothing could follow it."""
+    assert not accepted(signed(next_body(NIGORA, DAVID, SALOME, TIMUR), RUTH, OMID))
+    raw = world.body(people=[NIGORA])
+    refused(manifest.root_of(raw), signed(raw, NIGORA))
+
+
+def test_a_draft_says_what_it_lacks() -> None:
+    """It follows the newest manifest, carries good signatures only, and knows who may add one."""
+    raw, newest = next_body(*without(OMID)), CREW_CHAIN.newest
+    begun = read_draft(CREW_CHAIN, signed(raw, RUTH))
+    assert (begun.signers, begun.is_reducing, begun.is_complete) == (frozenset({RUTH.id}), True, False)
+    assert {each.id for each in CREW if manifest.may_sign(newest, begun, each.id)} == {NIGORA.id, SALOME.id, TIMUR.id}
+    more = manifest.add_signature(signed(raw, RUTH), NIGORA.id, signature(raw, NIGORA))
+    assert read_draft(CREW_CHAIN, more).is_complete
+    assert accepted(more)
+    grown = read_draft(CREW_CHAIN, signed(next_body(*CREW, world.person(7, "caseworker"), team=world.TEAM.public), RUTH))
+    assert {each.id for each in CREW if manifest.may_sign(newest, grown, each.id)} == {OMID.id}
+    for bad in (signed(raw), signed(raw, NIGORA), signed(SECOND.body, RUTH), SignedManifest(raw, signed(SECOND.body, RUTH).signatures)):
+        with pytest.raises(ManifestError):
+            read_draft(CREW_CHAIN, bad)
+
+
+# the words of a newcomer's keys
+
+
+def test_fingerprint_is_eight_words_of_both_keys() -> None:
+    """Both readers give the same words; another key, or another instance, gives others."""
+    mine = fingerprint(ROOT, NIGORA.kem.public, NIGORA.sign.public)
+    assert list(mine) == second.fingerprint(ROOT, NIGORA.kem.public, NIGORA.sign.public, word_list("en"))
+    others = [
+        fingerprint(ROOT, DAVID.kem.public, NIGORA.sign.public),
+        fingerprint(ROOT, NIGORA.kem.public, DAVID.sign.public),
+        fingerprint(world.OTHER_ROOT, NIGORA.kem.public, NIGORA.sign.public),
+    ]
+    assert len({mine, *others}) == 4
+    assert all(len(words) == 8 for words in (mine, *others))
+
+
+def test_fingerprint_is_read_as_people_type() -> None:
+    """Capitals, numbers, commas and line ends do not matter; a word more, less, other or elsewhere does."""
+    words = fingerprint(ROOT, NIGORA.kem.public, NIGORA.sign.public)
+    assert is_fingerprint(" ".join(words), words)
+    assert is_fingerprint("\n".join(f"{at}. {word.upper()}," for at, word in enumerate(words, start=1)), words)
+    other = next(word for word in word_list("en") if word not in words)
+    for typed in (words[:-1], (*words, words[0]), words[::-1], (other, *words[1:]), ()):
+        assert not is_fingerprint(" ".join(typed), words)
 
 
 # the body, however well signed

@@ -2,26 +2,36 @@
 
 import ast
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
+from app.cases.records import BODIES, read_body
 from app.errors import MalformedError, ManifestError, MistypedError, SealError
-from app.ledger import tree
+from app.findings.records import FindingBody, FindingItem, Round
+from app.findings.signatures import judge_round
+from app.ledger import rows, tree
+from app.ledger.append import Actor, RowVersion
 from app.ledger.verify import read_head_file, write_head
+from app.store.cases import Finding, FindingState, SealedRow
 from app.vault import entries, envelope, formtoken, hpke, keyring, mailbox, padding, receipt
 from app.vault.encoding import Context, from_b64, from_jcs, sha256, to_jcs
 from app.vault.formtoken import HourlyKeys
 from app.vault.manifest import Chain, EpochKeys, SignedManifest, verify_chain
+from app.vault.statement import Signed, reasoning_digest, snapshot_digest
 from tests import second_reader as second
-from tests.vault import vectors
+from tests.vault import vectors, world
 from tests.vault.vectors import Vector
 
 LEAF: Final = 163
 NAMES: Final = vectors.names()
 WORDS: Final = [second.word_list(vectors.FOLDER.parent.parent / "app" / "vault" / "words" / f"{name}.txt") for name in ("en", "ru")]
+ACTS: Final = second.read_acts(vectors.FOLDER.parent.parent / "app" / "cases" / "vocabularies" / "act.json")
 
 
 def _leaves(vector: Vector) -> list[bytes]:
@@ -211,6 +221,61 @@ class Program:
             )
         )
 
+    @staticmethod
+    def record(vector: Vector) -> bytes:
+        bodies: dict[type[SealedRow], Any] = {**BODIES, Finding: FindingBody}
+        table = next(table for table in bodies if table.__tablename__ == vector.text("table"))
+        clear = {name: None if value is None else _typed(name, value) for name, value in json.loads(vector.text("clear")).items()}
+        row = table(id=UUID(vector.text("id")), body=vector.raw, version=vector.number("version"), **clear)
+        actor = Actor("", Chain(vector.hex("root"), (), ()), world.unlocked())
+        opened = rows.open_with(actor, row, vector.hex("key"))
+        try:
+            read_body(bodies[table], opened.value)
+        except MalformedError:
+            raise SealError from None
+        return to_jcs({**opened.value, "v": 1}) + bytes.fromhex(opened.version.digest)
+
+    @staticmethod
+    def record_wrap(vector: Vector) -> bytes:
+        root, record, recipient, epoch = vector.hex("root"), vector.text("record"), vector.text("recipient"), vector.number("epoch")
+        if not keyring.is_wrap_signed(root, record, recipient, epoch, vector.raw, vector.hex("by"), vector.hex("signature")):
+            raise SealError
+        keys, version = hpke.KemKeys.from_seed(vector.hex("seed")), vector.number("version")
+        return keyring.unwrap_record(vector.raw, keys, root=root, record=record, recipient=recipient, version=version, epoch=epoch)
+
+    @staticmethod
+    def statement(vector: Vector) -> bytes:
+        signed = Signed.read(from_jcs(vector.raw))
+        if not signed.is_signed_by(vector.hex("public")):
+            raise SealError
+        return signed.raw
+
+    @staticmethod
+    def snapshot(vector: Vector) -> bytes:
+        return bytes.fromhex(snapshot_digest(vector.hex("salt"), vector.raw))
+
+    @staticmethod
+    def reasoning(vector: Vector) -> bytes:
+        return bytes.fromhex(reasoning_digest(vector.hex("salt"), from_jcs(vector.raw)))
+
+    def round(self, vector: Vector) -> bytes:
+        one, root = Round(**from_jcs(vector.raw)), vector.hex("root")
+        body = FindingBody("", rounds=[replace(one, salt="")] * (vector.number("number") - 1) + [one])
+        row = Finding(id=UUID(vector.text("finding")), act_id=UUID(vector.text("act")), state=FindingState.CONFIRMED)
+        item = FindingItem(row, body, RowVersion(row.record, 1, ""))
+        verdict = judge_round(self._chain(root, vector.hex("state")), item, one)
+        return to_jcs({"signers": verdict.signers, "returned": verdict.returned, "state": verdict.state})
+
+    @staticmethod
+    def approval(vector: Vector) -> bytes:
+        team = keyring.EpochSecret("team", vector.number("epoch"), vector.hex("team"))
+        raw = keyring.open_approval(vector.raw, team, root=vector.hex("root"), approval_id=vector.text("id"))
+        return Signed.read(from_jcs(raw)["statement"]).raw
+
+
+def _typed(name: str, value: str) -> object:
+    return UUID(value) if name.endswith("_id") else value
+
 
 class Second:
     """The vectors, opened by the second reader."""
@@ -366,6 +431,52 @@ class Second:
     def row(vector: Vector) -> bytes:
         columns = {name: vector.hex(name) for name in ("body", "summary", "work")}
         return second.row_digest(second.read_jcs(vector.raw), columns)
+
+    @staticmethod
+    def record(vector: Vector) -> bytes:
+        key, clear = vector.hex("key"), json.loads(vector.text("clear"))
+        table, version = vector.text("table"), vector.number("version")
+        value = second.open_record(vector.raw, key, root=vector.hex("root"), table=table, id_=vector.text("id"), version=version)
+        digest = second.record_digest(vector.raw, key, table=table, id_=vector.text("id"), version=version, clear=clear)
+        return second.jcs(value) + digest
+
+    @staticmethod
+    def record_wrap(vector: Vector) -> bytes:
+        root, record, recipient, epoch = vector.hex("root"), vector.text("record"), vector.text("recipient"), vector.number("epoch")
+        second.verified(second.wrap_message(root, record, recipient, epoch, vector.raw), vector.hex("signature"), vector.hex("by"))
+        keys, version = second.kem(vector.hex("seed")), vector.number("version")
+        return second.open_record_wrap(vector.raw, keys, root=root, record=record, recipient=recipient, version=version, epoch=epoch)
+
+    @staticmethod
+    def statement(vector: Vector) -> bytes:
+        signed = second.read_statement(second.read_jcs(vector.raw))
+        second.verified(signed.raw, signed.signature, vector.hex("public"))
+        return signed.raw
+
+    @staticmethod
+    def snapshot(vector: Vector) -> bytes:
+        second.read_snapshot(vector.raw)
+        return second.snapshot_digest(vector.hex("salt"), vector.raw)
+
+    @staticmethod
+    def reasoning(vector: Vector) -> bytes:
+        said = second.read_jcs(vector.raw)
+        speaks_for, against, reasoning = second.fields(said, "for", "against", "reasoning")
+        return second.reasoning_digest(vector.hex("salt"), speaks_for=speaks_for, speaks_against=against, reasoning=reasoning)
+
+    @staticmethod
+    def round(vector: Vector) -> bytes:
+        root, finding, act, at = vector.hex("root"), vector.text("finding"), vector.text("act"), vector.number("number")
+        chain = second.named_manifests(root, vector.hex("state"))
+        borne = second.read_round(second.read_jcs(vector.raw), chain, ACTS, root=root, finding=finding, act=act, at=at)
+        return second.jcs({"signers": borne.signers, "returned": borne.returned, "state": borne.state})
+
+    @staticmethod
+    def approval(vector: Vector) -> bytes:
+        root, finding, epoch = vector.hex("root"), vector.text("finding"), vector.number("epoch")
+        team = second.kem(second.epoch_key(vector.hex("team"), "team", epoch, "kem"))
+        signed, _ = second.open_approval(vector.raw, team, root=root, approval=vector.text("id"), finding=finding, epoch=epoch)
+        return signed.raw
 
 
 Outcome = tuple[str, bytes]

@@ -1,0 +1,1 @@
+"""Reports: their states and the steps between them."""
