@@ -1,0 +1,24 @@
+"""The published cases are imported once; each test gets a copy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Template
+from tests.findings.world import World, make_published, open_world
+
+
+@pytest.fixture(scope="session")
+def published_path(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the published cases, never changed."""
+    return make_published(template, tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def world(template: Template, published_path: Path, tmp_path: Path) -> Iterator[World]:
+    """One test's own copy."""
+    made = open_world(template, published_path, tmp_path)
+    yield made
+    for database in made.instance.databases:
+        database.close()
