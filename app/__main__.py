@@ -1,25 +1,33 @@
 """Operators' commands: `python -m app …`."""
 
+import json
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from app.cases.importing import import_published, published
+from app.check import check_as_auditor, check_as_team, check_public
 from app.demo.commands import demo
-from app.errors import ConflictError, MalformedError, PaivandError
+from app.errors import ConflictError, MalformedError, PaivandError, SignInError
+from app.ledger.append import Actor
 from app.ledger.read import read_head
 from app.ledger.verify import read_head_file, verify, write_head
 from app.members import sessions
 from app.members.chain import ChainKeeper
 from app.members.found import found, missing_staff
+from app.members.policy import secrets_of
 from app.reports.receive import sweep_marks
 from app.store import migrate
 from app.store.database import Database
 from app.vault.encoding import to_b64
 from app.vault.keyring import ServerSecret
+from app.vault.manifest import AUDIT, TEAM
 from config import Config, ConfigError, FoundingConfig, write_secret
 
 _MISSING = {
@@ -119,6 +127,94 @@ def verify_ledger(head_file: Path | None) -> None:
     kept = f", and the earlier head of {earlier.size} entries holds" if earlier and verdict.is_good else ""
     click.echo(f"{'ACCEPT' if verdict.is_good else 'REJECT'} {origin}: {verdict.size} entries, root {to_b64(verdict.root)}{kept}")
     sys.exit(0 if verdict.is_good else 1)
+
+
+@main.group()
+def case() -> None:
+    """Work on cases."""
+
+
+@case.command("import")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--as", "name", required=True, help="a lead or caseworker; passphrase and code are asked for")
+def import_cases(file: Path | None, name: str) -> None:
+    """Import published incidents: FILE, or the cited data set that the program carries."""
+    try:
+        data = json.loads(file.read_text("utf-8")) if file else published()
+    except ValueError:
+        raise click.ClickException(f"{file} is not JSON") from None
+    with _signed_in(name) as (database, actor):
+        _need_team(actor)
+        try:
+            with database.write() as session:
+                made = import_published(session, actor, data, now=_now())
+        except ConflictError:
+            raise click.ClickException("these cases are here already; nothing was changed") from None
+        except MalformedError:
+            raise click.ClickException("this is no such data set, or it uses a word that the vocabularies do not know") from None
+    click.echo(
+        f"{made.cases} cases, {made.incidents} incidents, {made.acts} acts ({made.consequences} of them consequences), "
+        f"{made.people} people, {made.publications} publications"
+    )
+
+
+@main.command()
+@click.option("--as", "name", help="a member who can read; passphrase and code are asked for")
+def check(name: str | None) -> None:
+    """Check the database: the tree and the keyring; with a member's keys also every row, entry and signature."""
+    if name is None:
+        config = Config.from_env()
+        database = Database(config.database)
+        with database.read() as session:
+            done = check_public(session, ChainKeeper(database, config.root).current())
+        click.echo("Not checked without a member's keys: rows, entries and findings. Add --as NAME.")
+    else:
+        with _signed_in(name) as (database, actor), database.read() as session:
+            secrets_held = secrets_of(actor.roles)
+            if TEAM in secrets_held:
+                done = check_as_team(session, actor)
+            elif AUDIT in secrets_held:
+                done = check_as_auditor(session, actor)
+            else:
+                raise click.ClickException("this member holds no key that opens rows or entries")
+    for fault in done.faults:
+        click.echo(f"fault: {fault}")
+    looked = f"{done.entries} entries, {done.rows} rows, {done.findings} signed findings"
+    click.echo(f"{'REJECT' if done.faults else 'ACCEPT'}: {looked}")
+    sys.exit(1 if done.faults else 0)
+
+
+@contextmanager
+def _signed_in(name: str) -> Iterator[tuple[Database, Actor]]:
+    """Unlock a member's keys for one command; the session ends with it."""
+    config = Config.from_env()
+    if config.server_secret is None:
+        raise click.ClickException("PAIVAND_SERVER_SECRET_FILE is not set; no passphrase can be tried without it")
+    database = Database(config.database)
+    passphrase = click.prompt("Passphrase", hide_input=True, err=True)
+    code = click.prompt("Code from the second device", err=True)
+    try:
+        _, held = sessions.sign_in(
+            database,
+            name=name,
+            passphrase=passphrase,
+            code=code,
+            chain=ChainKeeper(database, config.root).current(),
+            server_secret=ServerSecret(config.server_secret),
+            host_secret=secrets.token_bytes(32),
+            now=_now(),
+        )
+    except SignInError:
+        raise click.ClickException("name, passphrase and code do not fit together; a code works once") from None
+    try:
+        yield database, held.actor
+    finally:
+        sessions.lock(database, held)
+
+
+def _need_team(actor: Actor) -> None:
+    if TEAM not in secrets_of(actor.roles):
+        raise click.ClickException("only a lead or caseworker can do this")
 
 
 def _now() -> datetime:

@@ -12,7 +12,7 @@ from flask_babel import Babel
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.audit import views as audit
-from app.desk import letters, pages, queue, report
+from app.desk import approvals, cases, findings, letters, links, members, pages, queue, report
 from app.errors import ForeignFormError
 from app.i18n.languages import CATALOGUES, Languages, direction
 from app.intake import views as intake
@@ -30,7 +30,16 @@ from config import FACES, Config, ConfigError
 
 Clock = Callable[[], datetime]
 _STAFF: Final = ("/desk", "/audit")
-_DESK_VIEWS: Final = (letters, queue, report)  # importing them hangs their views on the blueprint
+_DESK_VIEWS: Final = (
+    approvals,
+    cases,
+    findings,
+    letters,
+    links,
+    members,
+    queue,
+    report,
+)  # importing them hangs their views on the blueprint
 
 
 class _QuietFlask(Flask):

@@ -24,6 +24,7 @@ from app.errors import ManifestError, SealError, SignInError
 from app.members import sessions
 from app.members.chain import ChainKeeper
 from app.members.passphrase import code_at
+from app.store.cases import CaseState, FindingState
 from app.store.database import METADATA, Database
 from app.store.keys import KeyWrap, ManifestRow, Member
 from app.store.reports import Report, ReportState
@@ -90,16 +91,17 @@ def test_what_a_thief_learns_is_only_what_is_written_down(walked: tuple[Instance
     """Every readable value in every column is an id, a number, a week, a state or a record name."""
     instance, _ = walked
     uuid = "[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"
-    states = "waiting|received|added|in_triage|urgent|needs_information|damaged"
+    enums = (ReportState, CaseState, FindingState)
+    states = "|".join(state.value for enum in enums for state in enum)
     letters = "handed|returned|released"
-    names = "team|audit|recovery|body|row|key|secret|queue|0001"
+    names = "team|audit|recovery|body|row|key|secret|queue|000[0-9]"
     known = re.compile(
-        rf"({uuid}|2026-W\d\d|{states}|{letters}|{names}|(report|message|batch|member):{uuid}|ledger:\d+|epoch:(team|audit))"
+        rf"({uuid}|2026-W\d\d|{states}|{letters}|{names}|(report|message|batch|member|case|incident|act|person|reference|finding):{uuid}|ledger:\d+|epoch:(team|audit))"
     )
     sealed = (b"PVE\x01\x01", b"PVH\x01\x01")
     short = {"salt", "lookup", "server_secret", "id", "session_id", "tag", "address", "root", "frontier", "signature"}
     for table in METADATA.sorted_tables:
-        for row in sqlite3.connect(instance.path).execute(f"SELECT * FROM {table.name}"):  # noqa: S608 - our own table names
+        for row in sqlite3.connect(instance.path).execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - our own table names
             for column, value in zip(table.columns, row, strict=True):
                 match value:
                     case None | int():

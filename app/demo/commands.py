@@ -11,15 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from app.cases.importing import import_published, published
 from app.demo.writer import demo_reports, write_report
-from app.members.found import found
-from app.members.passphrase import code_at
+from app.members import sessions
+from app.members.chain import ChainKeeper
+from app.members.found import Founding, found
+from app.members.passphrase import STEP_SECONDS, code_at
 from app.store import migrate
 from app.store.database import Database
 from app.vault.keyring import ServerSecret
@@ -94,9 +97,28 @@ def _found(folder: Path) -> None:
     migrate.upgrade(database)
     with database.write() as session:
         made = found(session, PEOPLE, origin=ORIGIN, server_secret=ServerSecret(secret), now=_now())
+    _import_cases(database, made, secret)
     database.close()
     members = [{"role": item.role, "name": item.name, "passphrase": item.passphrase, "totp": item.totp} for item in made.members]
     _note(folder, {"root": made.root.hex(), "members": members, "written": False})
+
+
+def _import_cases(database: Database, made: Founding, secret: bytes) -> None:
+    """Bring the published incidents in, as the lead; with the code of the step before, so that the present one stays unused."""
+    lead = next(member for member in made.members if member.role == "lead")
+    _, held = sessions.sign_in(
+        database,
+        name=lead.name,
+        passphrase=lead.passphrase,
+        code=code_at(base64.b32decode(lead.totp), _now() - timedelta(seconds=STEP_SECONDS)),
+        chain=ChainKeeper(database, made.root).current(),
+        server_secret=ServerSecret(secret),
+        host_secret=secrets.token_bytes(32),
+        now=_now(),
+    )
+    with database.write() as session:
+        import_published(session, held.actor, published(), now=_now())
+    sessions.lock(database, held)
 
 
 def _variables(folder: Path, notes: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,20 @@ STATES: Final[dict[ReportState, tuple[Any, str]]] = {
     ReportState.IN_TRIAGE: (_l("In triage"), "half"),
     ReportState.URGENT: (_l("Urgent"), "hot"),
     ReportState.NEEDS_INFORMATION: (_l("Waits for source"), "stop"),
+    ReportState.ACCEPTED: (_l("Accepted"), "full"),
+    ReportState.DUPLICATE: (_l("Duplicate"), "full"),
+    ReportState.OUT_OF_SCOPE: (_l("Out of scope"), "full"),
+    ReportState.SPAM: (_l("Spam"), "full"),
+    ReportState.WITHDRAWN: (_l("Withdrawn by the source"), "full"),
     ReportState.DAMAGED: (_l("Damaged"), "hot"),
+}
+ASKED: Final[dict[ReportState, Any]] = {
+    ReportState.OUT_OF_SCOPE: _l("%(name)s, %(role)s, asked on %(day)s to close it as out of scope: %(why)s."),
+    ReportState.SPAM: _l("%(name)s, %(role)s, asked on %(day)s to close it as spam: %(why)s."),
+}
+CONFIRM: Final[dict[ReportState, Any]] = {
+    ReportState.OUT_OF_SCOPE: _l("Confirm: close as out of scope"),
+    ReportState.SPAM: _l("Confirm: close as spam"),
 }
 VIEWS: Final[dict[View, Any]] = {
     View.OPEN: _l("All open"),
@@ -22,6 +35,9 @@ VIEWS: Final[dict[View, Any]] = {
     View.URGENT: _l("Urgent"),
     View.NOBODY: _l("Nobody’s"),
     View.WAITS: _l("Waiting for the source"),
+    View.SECOND: _l("Waiting for a second person"),
+    View.ACCEPTED: _l("Accepted"),
+    View.CLOSED: _l("Closed"),
 }
 EMPTY: Final[dict[View, Any]] = {
     View.OPEN: _l("Reports come here when somebody has written to us and the queue was looked at."),
@@ -30,11 +46,16 @@ EMPTY: Final[dict[View, Any]] = {
     View.URGENT: _l("Reports with danger now, or marked as urgent, come here."),
     View.NOBODY: _l("Reports that nobody has taken come here."),
     View.WAITS: _l("Reports whose source was asked a question come here."),
+    View.SECOND: _l("Reports that a colleague asked to close come here, until you confirm it or keep them."),
+    View.ACCEPTED: _l("Reports that are linked to an incident come here."),
+    View.CLOSED: _l("Duplicates, reports that are out of scope or spam, and withdrawn ones come here."),
 }
 GROUPS: Final[dict[Group, Any]] = {
     Group.URGENT: _l("Urgent"),
     Group.IN_TIME: _l("In time"),
     Group.LATE: _l("Late"),
+    Group.ACCEPTED: _l("Accepted"),
+    Group.CLOSED: _l("Closed"),
     Group.DAMAGED: _l("Damaged"),
 }
 LETTERS: Final[dict[MessageState, Any]] = {

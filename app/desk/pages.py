@@ -6,15 +6,26 @@ from typing import Final
 from flask import Blueprint, request
 
 from app.errors import PaivandError
+from app.i18n.text import lazy_gettext as _l
 from app.members import sessions
 from app.members.policy import Permission, may
 from app.members.sessions import SignedIn
 from app.reports import queue
 from app.web.deps import deps
-from app.web.staff import Staff
+from app.web.staff import Place, Staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates", static_folder=None)
-STAFF: Final = Staff("desk", home="desk.show_queue")
+STAFF: Final = Staff(
+    "desk",
+    (
+        Place("queue", _l("Queue"), "desk.show_queue", Permission.VIEW_QUEUE),
+        Place("messages", _l("To release"), "desk.show_messages", Permission.RELEASE),
+        Place("cases", _l("Cases"), "desk.show_cases", Permission.VIEW_CASES),
+        Place("findings", _l("Findings"), "desk.show_findings", Permission.VIEW_FINDINGS),
+        Place("approvals", _l("To sign"), "desk.show_approvals", Permission.SIGN_PROTECTION),
+        Place("members", _l("Members"), "desk.show_members", Permission.VIEW_MEMBERS),
+    ),
+)
 render = STAFF.render
 _MAX_DIGITS: Final = 9
 

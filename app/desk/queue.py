@@ -1,6 +1,7 @@
 """The queue's pages. A GET never writes: looking is a POST that leaves an entry and an hour of view."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +15,7 @@ from app.members.policy import Permission
 from app.reports import queue
 from app.reports.admit import count_waiting
 from app.reports.queue import Group, QueueRow, View
+from app.reports.records import Opened
 from app.reports.triage import open_report
 from app.store.reports import ReportState
 from app.web.deps import deps
@@ -101,6 +103,14 @@ def state_words(state: ReportState, *, is_answered: bool = False) -> tuple[str, 
     return str(text), kind
 
 
+def state_of(opened: Opened, *, is_answered: bool = False) -> tuple[str, str]:
+    """Return the state of a report as word and shape; a duplicate says of what."""
+    text, kind = state_words(opened.report.state, is_answered=is_answered)
+    if opened.report.state is ReportState.DUPLICATE and opened.work.same_as:
+        text = _("Duplicate of %(ref)s", ref=queue.ref_of(UUID(opened.work.same_as)))
+    return text, kind
+
+
 def _show(view: View) -> ResponseReturnValue:
     here, title = deps(), str(labels.VIEWS[view])
     with here.database.read() as session:
@@ -132,7 +142,7 @@ def _show(view: View) -> ResponseReturnValue:
 
 
 def _next(rows: list[QueueRow]) -> QueueRow | None:
-    return next((row for row in rows if row.group is Group.URGENT and row.report.owner is None), None)
+    return next((row for row in rows if row.group is Group.URGENT and row.owner is None), None)
 
 
 def _views(rows: list[QueueRow], current: View) -> list[dict[str, Any]]:
@@ -146,7 +156,8 @@ def _views(rows: list[QueueRow], current: View) -> list[dict[str, Any]]:
 
     return [
         {"title": _("Mine"), "items": [item(view) for view in (View.MINE, View.NEW, View.WAITS)]},
-        {"title": _("Team"), "items": [item(view) for view in (View.OPEN, View.URGENT, View.NOBODY)]},
+        {"title": _("Team"), "items": [item(view) for view in (View.OPEN, View.URGENT, View.NOBODY, View.SECOND)]},
+        {"title": _("Done"), "items": [item(view) for view in (View.ACCEPTED, View.CLOSED)]},
     ]
 
 
@@ -157,7 +168,7 @@ def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
         "ref": queue.ref_of(report.id),
         "week": report.week[-2:],
         "left": None if row.days_left is None else time_words(row.days_left, row.target),
-        "owner": names.get(report.owner) if report.owner else None,
+        "owner": names.get(row.owner) if row.owner else None,
         "state": dict(zip(("text", "kind"), _state_of(row), strict=True)),
         "unread": row.unread > 0,
     }
@@ -175,12 +186,22 @@ def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
     size = labels.SIZES[summary["size"]]
     return {
         **cells,
-        "title": opened.work.gist or (_("Not yet opened") if row.is_new and report.owner is None else _("No gist yet")),
+        "title": opened.work.gist or (_("Not yet opened") if row.is_new and row.owner is None else _("No gist yet")),
         "opened": bool(opened.work.gist),
         "news": _news(row),
-        "chips": chips(summary),
+        "chips": [*chips(summary), *_decided(opened)],
         "meta": f"{size}, {labels.language_name(summary['language'])}",
     }
+
+
+def _decided(opened: Opened) -> list[dict[str, str]]:
+    """Return what was decided, or half decided, about a report."""
+    if opened.work.closing is not None:
+        return [{"text": _("Closing asked: 1 of 2"), "kind": ""}]
+    live = sum(item["ended"] is None for item in opened.work.links)
+    if opened.report.state is ReportState.ACCEPTED and live:
+        return [{"text": ngettext("%(num)d link", "%(num)d links", live), "kind": ""}]
+    return []
 
 
 def _news(row: QueueRow) -> str | None:
@@ -192,4 +213,4 @@ def _news(row: QueueRow) -> str | None:
 
 
 def _state_of(row: QueueRow) -> tuple[str, str]:
-    return state_words(row.report.state, is_answered=row.is_answered) if row.opened else state_words(ReportState.DAMAGED)
+    return state_of(row.opened, is_answered=row.is_answered) if row.opened else state_words(ReportState.DAMAGED)

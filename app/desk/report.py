@@ -1,23 +1,26 @@
-"""One report: open, read, take, describe, note, write."""
+"""One report: open, read, take, describe, note, write. What is decided about it is in `app.desk.links`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
-from flask import redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from app.desk import labels
+from app.cases import links
+from app.cases.vocabulary import label
+from app.desk import labels, suggestions
 from app.desk.pages import bp, number, paragraphs, render
-from app.desk.queue import chips, state_words, time_words
+from app.desk.queue import chips, state_of, time_words
 from app.errors import BusyError, MalformedError, NoLeaseError, PaivandError, RefusedError
 from app.i18n.text import day_text, force_locale, ngettext
 from app.i18n.text import gettext as _
-from app.members.policy import Permission
+from app.members.policy import Permission, may
 from app.reports import answers, letters, queue, triage
 from app.reports.records import Letter
+from app.reports.states import CLOSED, CLOSINGS, IN_WORK, may_go
 from app.reports.triage import Conversation
 from app.store.reports import Report, ReportState
 from app.web.deps import deps
@@ -27,17 +30,26 @@ from app.web.refusals import refusal_for
 from app.web.sessions import actor, signed_in
 from app.web.staff import member_names
 
-_BOXES: Final = ("gist", "summary", "translation", "note", "message")
+NEW_INCIDENT: Final = ("incident_title", "incident_when", "incident_place", "act_type", "victim_relation", "victim_name", "victim_minor")
+NEW_CASE: Final = ("case_title", "exile_names", "exile_label", *NEW_INCIDENT)
+_REASONS: Final = ("unlink_reason", "closing_reason", "withdraw_reason", "reopen_reason")
+_BOXES: Final = (
+    *("gist", "summary", "translation", "note", "message"),
+    *("other_case", "duplicate_of", "duplicate_ref"),
+    *_REASONS,
+    *NEW_CASE,
+)
 
 
 @bp.post("/reports/<uuid:report_id>/open")
 @allow(Permission.OPEN_REPORT)
 def open_report(report_id: UUID) -> ResponseReturnValue:
     """Open a report for an hour; the opening is an entry."""
-    here = deps()
-    with here.database.write() as session:
-        triage.open_report(session, actor(), signed_in().keys.id, report_id, now=here.clock())
-    return redirect(url_for("desk.show_report", report_id=report_id), 303)
+
+    def act(session: Session) -> None:
+        triage.open_report(session, actor(), signed_in().keys.id, report_id, now=deps().clock())
+
+    return act_on(report_id, act)
 
 
 @bp.get("/reports/<uuid:report_id>")
@@ -58,7 +70,7 @@ def claim_report(report_id: UUID) -> ResponseReturnValue:
     def act(session: Session) -> None:
         triage.claim(session, actor(), signed_in().keys.id, report_id, version=number("version"), now=deps().clock())
 
-    return _do(report_id, act)
+    return act_on(report_id, act)
 
 
 @bp.post("/reports/<uuid:report_id>/leave")
@@ -69,7 +81,7 @@ def leave_report(report_id: UUID) -> ResponseReturnValue:
     def act(session: Session) -> None:
         triage.leave(session, actor(), signed_in().keys.id, report_id, version=number("version"), now=deps().clock())
 
-    return _do(report_id, act)
+    return act_on(report_id, act)
 
 
 @bp.post("/reports/<uuid:report_id>/state")
@@ -91,7 +103,7 @@ def move_report(report_id: UUID) -> ResponseReturnValue:
             now=deps().clock(),
         )
 
-    return _do(report_id, act)
+    return act_on(report_id, act)
 
 
 @bp.post("/reports/<uuid:report_id>/description")
@@ -105,14 +117,14 @@ def describe_report(report_id: UUID) -> ResponseReturnValue:
             actor(),
             signed_in().keys.id,
             report_id,
-            gist=_typed("gist"),
-            summary=_typed("summary"),
-            translation=_typed("translation"),
+            gist=typed("gist"),
+            summary=typed("summary"),
+            translation=typed("translation"),
             version=number("version"),
             now=deps().clock(),
         )
 
-    return _do(report_id, act, "gist", "summary", "translation")
+    return act_on(report_id, act, "gist", "summary", "translation")
 
 
 @bp.post("/reports/<uuid:report_id>/notes")
@@ -121,9 +133,9 @@ def add_note(report_id: UUID) -> ResponseReturnValue:
     """Add a note for the team."""
 
     def act(session: Session) -> None:
-        triage.add_note(session, actor(), signed_in().keys.id, report_id, text=_typed("note"), now=deps().clock())
+        triage.add_note(session, actor(), signed_in().keys.id, report_id, text=typed("note"), now=deps().clock())
 
-    return _do(report_id, act, "note")
+    return act_on(report_id, act, "note")
 
 
 @bp.post("/reports/<uuid:report_id>/messages")
@@ -139,18 +151,32 @@ def hand_message(report_id: UUID) -> ResponseReturnValue:
             actor(),
             signed_in().keys.id,
             report_id,
-            text=_neutral_text(language) if neutral else _typed("message"),
+            text=_neutral_text(language) if neutral else typed("message"),
             language=language,
             now=deps().clock(),
             neutral=neutral,
         )
 
-    return _do(report_id, act, "message")
+    return act_on(report_id, act, "message")
 
 
-def _do(report_id: UUID, act: Callable[[Session], None], *fields: str) -> ResponseReturnValue:
-    """Act in one transaction. The page is one form: whatever else was typed comes back, after a refusal all of it."""
-    typed = {name: _typed(name) for name in _BOXES if name in request.form}
+def act_on(
+    report_id: UUID,
+    act: Callable[[Session], None],
+    *fields: str,
+    words: Mapping[type[PaivandError], str] | None = None,
+    then: str | None = None,
+) -> ResponseReturnValue:
+    """Act in one transaction. The page is one form: whatever else was typed comes back, after a refusal all of it.
+
+    Args:
+        report_id: the report.
+        act: what the button does.
+        fields: the boxes that are done with when it is done.
+        words: error class → what to say of it here, instead of the general words.
+        then: where to go; the report's page if there is none, or while something there is not saved.
+    """
+    boxes = {name: typed(name) for name in _BOXES if name in request.form}
     try:
         with deps().database.write() as session:
             report = session.get(Report, report_id)
@@ -158,47 +184,59 @@ def _do(report_id: UUID, act: Callable[[Session], None], *fields: str) -> Respon
             act(session)
     except (RefusedError, MalformedError, BusyError) as error:
         refusal = refusal_for(error)
+        said = (words or {}).get(type(error)) or f"{refusal.title}. {refusal.text} {refusal.todo}"
         try:
-            alert = {"kind": "warn", "text": f"{refusal.title}. {refusal.text} {refusal.todo}"}
-            return _page(report_id, typed=typed, alert=alert), refusal.status
+            return _page(report_id, boxes=boxes, alert={"kind": "warn", "text": said}), refusal.status
         except RefusedError:
             raise error from None
-    others = {name: text for name, text in typed.items() if name not in fields}
+    others = {name: text for name, text in boxes.items() if name not in fields}
     with suppress(PaivandError):  # it is done: whatever cannot be shown now must not say otherwise
         if _is_unsaved(report_id, others):
             alert = {"kind": "note", "text": _("Done. What you typed elsewhere on this page is still here, not saved yet.")}
-            return _page(report_id, typed=others, alert=alert, version=number("version") if is_stale else None)
-    return redirect(url_for("desk.show_report", report_id=report_id), 303)
+            return _page(report_id, boxes=others, alert=alert, version=number("version") if is_stale else None, onward=then)
+    return redirect(then or url_for("desk.show_report", report_id=report_id), 303)
 
 
-def _is_unsaved(report_id: UUID, typed: dict[str, str]) -> bool:
+def _is_unsaved(report_id: UUID, boxes: dict[str, str]) -> bool:
     """Whether a box holds anything that is not stored."""
-    if not any(typed.values()):
+    if not any(boxes.values()):
         return False
     with deps().database.read() as session:
         work = triage.leased(session, actor(), signed_in().keys.id, report_id, now=deps().clock()).work
     stored = {"gist": work.gist, "summary": work.summary, "translation": work.translation}
-    return any(text != stored.get(name, "") for name, text in typed.items())
+    return any(text != stored.get(name, "") for name, text in boxes.items())
 
 
-def _typed(name: str) -> str:
+def typed(name: str) -> str:
+    """Return what was typed into a box."""
     return answers.tidy(request.form.get(name, ""))
 
 
-def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[str, str] | None = None, version: int | None = None) -> str:
+def _page(
+    report_id: UUID,
+    *,
+    boxes: dict[str, str] | None = None,
+    alert: dict[str, str] | None = None,
+    version: int | None = None,
+    onward: str | None = None,
+) -> str:
     """Render the page; with an older `version` where its boxes were filled before somebody else saved."""
     here, me = deps(), actor()
     with here.database.read() as session:
         talk = triage.read_conversation(session, me, signed_in().keys.id, report_id, now=here.clock())
         written, lost = letters.letters_of(session, me, talk.opened)
         names = member_names(session)
+        beside = _beside(session, talk, names)
     report, summary, work = talk.opened.report, talk.opened.summary, talk.opened.work
-    state, kind = state_words(report.state, is_answered=queue.is_answered(talk.opened, 1 + len(talk.additions) + talk.arrived))
+    is_answered = queue.is_answered(talk.opened, 1 + len(talk.additions) + talk.arrived)
+    state, kind = state_of(talk.opened, is_answered=is_answered)
     language = summary["language"]
+    is_done = report.state is ReportState.ACCEPTED or report.state in CLOSED
     return render(
         "desk/report.html",
-        t=typed or {},
+        t=boxes or {},
         alert=alert,
+        onward=onward,
         neutral_text=_neutral_text(language),
         r={
             "id": report.id,
@@ -206,12 +244,12 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             "version": report.version if version is None else version,
             "title": work.gist or _("No gist yet"),
             "chips": chips(summary),
-            "left": time_words(*queue.time_left(talk.opened, here.clock())),
+            "left": None if is_done else time_words(*queue.time_left(talk.opened, here.clock())),
             "week": report.week[-2:],
             "language": labels.language_name(language),
             "lang": language,
             "mine": report.owner == me.member_id,
-            "owner": names.get(report.owner) if report.owner else None,
+            "owner": names.get(owner) if (owner := queue.owner_of(report, me.chain)) else None,
             "state": {"text": state, "kind": kind},
             "steps": _steps(report.state, state),
             "missing": _missing(talk, me.member_id),
@@ -236,11 +274,48 @@ def _page(report_id: UUID, *, typed: dict[str, str] | None = None, alert: dict[s
             if talk.new_items
             else None,
             "write": letters.may_write(talk.opened, written).value,
-            "urgent": report.state is ReportState.URGENT,
             "damaged": talk.damaged_additions + lost > 0,
             "arrived": talk.arrived,
+            "moves": _moves(report.state),
+            "closing": _closing(work.closing, names, me.member_id),
+            "closed": _closed(talk, names),
+            "repeated_by": [queue.ref_of(UUID(item)) for item in work.repeated_by],
+            **beside,
         },
     )
+
+
+def _beside(session: Session, talk: Conversation, names: dict[str, str]) -> dict[str, Any]:
+    """Return what stands beside a report: cases it may belong to, its links, and what else can be decided about it."""
+    here, me, opened = deps(), actor(), talk.opened
+    state, is_mine = opened.report.state, opened.report.owner == me.member_id
+    linked, lost = links.links_of(session, me, opened)
+    is_linkable = state in (*IN_WORK, ReportState.ACCEPTED) and opened.work.closing is None
+    is_open = state not in CLOSED
+    found = links.suggestions_for(session, me, opened, talk.body) if is_open else []
+    may_decide = is_mine and state in IN_WORK and opened.work.closing is None
+    known = may_decide and queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock())
+    rows = queue.select_repeatable(queue.read_queue(session, me, now=here.clock()), opened.report.id) if known else []
+    return {
+        "open": is_open,
+        "suggestions": suggestions.suggestion_groups(found, linked, names),
+        "other_cases": suggestions.case_choices(links.all_cases(session, me)) if is_open else [],
+        "links": suggestions.link_rows(linked, names),
+        "lost_links": lost,
+        "may_link": is_mine and is_linkable,
+        "may_unlink": is_mine and state is ReportState.ACCEPTED,
+        "may_decide": may_decide,
+        "may_withdraw": is_mine and may_go(state, ReportState.WITHDRAWN, "report.withdrawn"),
+        "repeatable": [{"id": row.report.id, "text": f"{queue.ref_of(row.report.id)} – {_gist(row)}"} for row in rows],
+        "act_types": suggestions.act_choices(),
+        "relations": suggestions.choices("relation"),
+        "minors": suggestions.choices("yes_no"),
+        "closings": suggestions.grouped("closing_reason", [(state.value, str(labels.STATES[state][0])) for state in CLOSINGS]),
+    }
+
+
+def _gist(row: queue.QueueRow) -> str:
+    return (row.opened.work.gist if row.opened else "") or _("No gist yet")
 
 
 def _roles_of(member_id: str) -> frozenset[str]:
@@ -258,25 +333,22 @@ def _numbered(text: str) -> list[dict[str, Any]]:
 
 
 def _steps(state: ReportState, words: str) -> list[dict[str, Any]]:
-    has_begun = state not in (ReportState.RECEIVED, ReportState.ADDED)
-    steps = [
-        {"text": _("Received"), "done": has_begun, "current": not has_begun},
-        {
-            "text": _("In triage"),
-            "done": state is ReportState.NEEDS_INFORMATION,
-            "current": state is ReportState.IN_TRIAGE,
-        },
-    ]
-    if state is ReportState.URGENT:
-        steps[1] = {"text": _("Urgent"), "done": False, "current": True}
-    if state is ReportState.NEEDS_INFORMATION:
-        steps.append({"text": words, "done": False, "current": True})
-    return steps
+    if state in (ReportState.RECEIVED, ReportState.ADDED):
+        texts, at = [_("Received"), _("In triage"), _("Accepted")], 0
+    elif state is ReportState.IN_TRIAGE or state is ReportState.URGENT:
+        texts, at = [_("Received"), words, _("Accepted")], 1
+    elif state is ReportState.NEEDS_INFORMATION:
+        texts, at = [_("Received"), _("In triage"), words, _("Accepted")], 2
+    else:
+        texts, at = [_("Received"), _("In triage"), words], 2
+    return [{"text": text, "done": place < at, "current": place == at} for place, text in enumerate(texts)]
 
 
 def _missing(talk: Conversation, member_id: str) -> str:
     report, work = talk.opened.report, talk.opened.work
-    if report.owner is None:
+    if report.state in CLOSED:
+        return ""
+    if queue.owner_of(report, actor().chain) is None:
         return _("Next: somebody takes this report.")
     if report.owner != member_id:
         return ""
@@ -284,7 +356,51 @@ def _missing(talk: Conversation, member_id: str) -> str:
         return _("Missing: a gist for the queue.")
     if not work.summary:
         return _("Missing: a summary.")
+    if report.state in IN_WORK and work.closing is None:
+        return _("To accept it: link at least one incident.")
     return ""
+
+
+def _moves(state: ReportState) -> list[tuple[str, str]]:
+    """Return (state, words) of what its owner may mark it as."""
+    moves = []
+    if may_go(state, ReportState.URGENT, "report.moved"):
+        moves.append((ReportState.URGENT.value, _("Mark as urgent")))
+    if may_go(state, ReportState.IN_TRIAGE, "report.moved"):
+        words = _("No longer urgent") if state is ReportState.URGENT else _("Take it up again")
+        moves.append((ReportState.IN_TRIAGE.value, words))
+    return moves
+
+
+def _closing(asked: dict[str, str] | None, names: dict[str, str], member_id: str) -> dict[str, Any] | None:
+    """Return who asked to close a report, as what and why."""
+    if asked is None:
+        return None
+    to = ReportState(asked["to"])
+    words = {
+        "name": names.get(asked["by"], ""),
+        "role": roles_text(_roles_of(asked["by"])),
+        "day": day_text(asked["day"]),
+        "why": label("closing_reason", asked["reason"], g.lang),
+    }
+    return {"text": str(labels.ASKED[to]) % words, "button": str(labels.CONFIRM[to]), "mine": asked["by"] == member_id}
+
+
+def _closed(talk: Conversation, names: dict[str, str]) -> dict[str, Any] | None:
+    """Return who closed a report, with whom and why."""
+    report, done = talk.opened.report, talk.opened.work.closed
+    if report.state not in CLOSED:
+        return None
+    done = done or {"by": "", "second": "", "reason": "", "day": ""}
+    is_lead = may(actor().roles, Permission.REOPEN_REPORT)
+    return {
+        "who": names.get(done["by"], ""),
+        "second": names.get(done["second"], ""),
+        "why": label("closing_reason", done["reason"], g.lang) if done["reason"] else "",
+        "day": day_text(done["day"]) if done["day"] else "",
+        "may_reopen": is_lead and may_go(report.state, ReportState.IN_TRIAGE, "report.reopened"),
+        "is_final": report.state is ReportState.WITHDRAWN,
+    }
 
 
 def _facts(talk: Conversation) -> list[tuple[str, str]]:

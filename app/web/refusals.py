@@ -47,6 +47,13 @@ REFUSALS: Final[dict[type[Exception], Refusal]] = {
         _l("You wrote this yourself. Somebody else releases it."),
         _l("Ask a colleague to look at it."),
     ),
+    errors.BarredError: Refusal(
+        "barred",
+        403,
+        _l("Somebody else reviews this"),
+        _l("A finding is reviewed by the person whom a lead asked. Who accepted its report or wrote to its source does not review it."),
+        _l("Ask a lead who can."),
+    ),
     errors.NotWantedError: Refusal(
         "not-wanted",
         403,
@@ -75,12 +82,33 @@ REFUSALS: Final[dict[type[Exception], Refusal]] = {
         _l("This record changed after your page was made. Nothing of yours was saved over it."),
         _l("Look at the newest version, then decide again."),
     ),
+    errors.NotYetError: Refusal(
+        "not-yet",
+        409,
+        _l("Another signature comes first"),
+        _l("For sexual violence or a minor a protection officer signs first, for a refutation a lead."),
+        _l("Wait for their signature, or return the proposal."),
+    ),
     errors.DamagedError: Refusal(
         "damaged",
         409,
         _l("Damaged"),
         _l("This record does not match its seal or the log. It is not shown. The other records are unharmed."),
         _l("Tell a lead and the auditor. A backup may hold it whole."),
+    ),
+    errors.NamedError: Refusal(
+        "named",
+        422,
+        _l("The note names somebody"),
+        _l("The auditor reads this note and must not read a name from the case. Nothing was saved."),
+        _l("Say it without names."),
+    ),
+    errors.IncompleteError: Refusal(
+        "incomplete",
+        422,
+        _l("Not complete yet"),
+        _l("Something that a proposal needs is missing. Nothing was saved."),
+        _l("The page says what is missing."),
     ),
     errors.MalformedError: Refusal(
         "malformed", 422, _l("Not saved"), _l("Something in the form is empty or too long."), _l("Please change it.")

@@ -1,5 +1,6 @@
 """What the pages of desk and audit share: frame, door, refusals, language. One `Staff` object per face."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +27,20 @@ from app.web.refusals import Refusal
 from app.web.sessions import actor, drop_cookie, server_secret, set_cookie, signed_in
 
 LANGUAGE_COOKIE: Final = "l"
-_TYPED: Final = ("message", "note", "gist", "summary", "translation")
+_NOT_SHOWN: Final = frozenset({"csrf", "version", "name", "passphrase", "code", "fingerprint", "l"})
+_A_WORD: Final = re.compile(r"[a-z0-9_.-]*|[A-Z_]+|[A-Za-z]{1,4}[0-9]?|[0-9a-f]{8}-[0-9a-f-]{27}")  # an id, a choice or a number: not typed
 _STATIC: Final = Path(__file__).parent / "static"
 _MAX_PASSPHRASE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the main navigation; the first one that a member may see is their home."""
+
+    name: str
+    title: Any
+    endpoint: str
+    permission: Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,12 @@ class Staff:
     """The door and the frame of one face."""
 
     face: str
-    home: str
+    places: tuple[Place, ...]
+
+    def home(self) -> str:
+        """Return the address of the first page that this member may see; the door where there is none."""
+        mine = [place for place in self.places if may(actor().roles, place.permission)]
+        return url_for(mine[0].endpoint if mine else f"{self.face}.show_door")
 
     def render(self, template: str, **values: Any) -> str:
         """Render a page in its frame."""
@@ -51,9 +68,11 @@ class Staff:
         """Give a face its door: sheet, sign-in page, sign in, lock, language."""
 
         def show_door() -> ResponseReturnValue:
-            if g.get("signed_in") is not None:
-                return redirect(url_for(self.home), 303)
-            return self.show_door()
+            if g.get("signed_in") is None:
+                return self.show_door()
+            if self._has_home(signed_in()):
+                return redirect(self.home(), 303)
+            return self.show_door(error=_("Your role has no page here."))
 
         def sign_in() -> ResponseReturnValue:
             return self._sign_in(after_sign_in)
@@ -91,7 +110,7 @@ class Staff:
             return self.show_door(error=text, name=name), 422
         if after is not None:
             after(held)
-        return set_cookie(redirect(url_for(self.home), 303), cookie)
+        return set_cookie(redirect(url_for(f"{self.face}.show_door"), 303), cookie)
 
     def _lock(self) -> ResponseReturnValue:
         """End the session; the changed cookie makes Back fetch again."""
@@ -118,7 +137,7 @@ class Staff:
         kept = None if isinstance(error, RequestEntityTooLarge) else _typed_text()
         if isinstance(error, SignInError):
             return self.show_door(locked=True, kept=kept), 401
-        back = url_for(self.home) if g.get("signed_in") is not None and refusal.code != "forbidden" else None
+        back = self.home() if g.get("signed_in") is not None and refusal.code != "forbidden" else None
         page = self.render(
             "staff/refusal.html",
             title=refusal.title,
@@ -152,16 +171,28 @@ class Staff:
             own = member_names(session)[actor().member_id]
         values["csrf"] = signed_in().keys.form
         values["me"] = {"name": own, "role": roles_text(actor().roles)}
-        if self.face == "desk" and may(actor().roles, Permission.VIEW_QUEUE):
-            values["nav"] = {"to_release": handed}
+        values["nav"] = [
+            {
+                "name": place.name,
+                "title": place.title,
+                "url": url_for(place.endpoint),
+                "tally": handed if place.permission is Permission.RELEASE else 0,
+            }
+            for place in self.places
+            if may(actor().roles, place.permission)
+        ]
         return values
+
+    def _has_home(self, held: SignedIn) -> bool:
+        return any(may(held.actor.roles, place.permission) for place in self.places)
 
 
 def _typed_text() -> str | None:
     """Return what somebody had typed into the form that was refused."""
     if request.method != "POST":
         return None
-    return "\n\n".join(request.form[name] for name in _TYPED if request.form.get(name)) or None
+    typed = [text for name, text in request.form.items() if name not in _NOT_SHOWN and not _A_WORD.fullmatch(text.strip())]
+    return "\n\n".join(typed) or None
 
 
 def style() -> ResponseReturnValue:
