@@ -27,6 +27,8 @@ HEADERS: Final = {
     "X-DNS-Prefetch-Control": "off",
     "X-Robots-Tag": "noindex, noarchive",
 }
+_AUDIT: Final = "/audit/"
+DOWNLOADS: Final = f"{_POLICY} allow-downloads"  # the auditor's table; nowhere else is there anything to download
 HSTS: Final = "max-age=63072000; includeSubDomains; preload"
 PAGE_SIZES: Final = tuple(size * 1024 for size in (16, 32, 64, 128, 256, 512, 1024))
 
@@ -35,6 +37,8 @@ def add_headers(response: Response) -> Response:
     """Set the headers of every answer, errors included."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if request.path.startswith(_AUDIT):
+        response.headers["Content-Security-Policy"] = DOWNLOADS
     if request.is_secure and not deps().config.onion:
         response.headers["Strict-Transport-Security"] = HSTS
     for name in ("Server", "ETag", "Last-Modified", "Vary"):

@@ -49,9 +49,8 @@ def tables(page: str) -> list[Table]:
 
 
 def entries(page: str) -> list[list[str]]:
-    """Return the rows of the log on a page: entry, day, what, by, record, grades and level, four eyes."""
-    found = next((table for table in tables(page) if "newest first" in table.caption or "сначала новые" in table.caption), Table())
-    return [row for row in found.rows[1:] if len(row) > 1]
+    """Return the rows of the log's one table: entry, day, what, by, record, grades and level, four eyes."""
+    return [row for found in tables(page) for row in found.rows[1:] if len(row) > 1]
 
 
 def table(page: str, caption: str) -> list[list[str]]:

@@ -142,6 +142,11 @@ def test_four_reports_become_a_finding_that_an_auditor_can_check(site: Site, tea
     edda.select_option("select[name=eyes]", label="One of two")
     press(edda.get_by_role("button", name="Show"))
     expect(edda.locator("main")).not_to_contain_text("Finding confirmed")
+    with edda.expect_download() as started:
+        edda.get_by_role("button", name="Download").click()
+    table = Path(started.value.path()).read_text("utf-8-sig")
+    assert "C-0002" in table
+    assert "Yaqubov" not in table
     expect(edda.locator("main")).to_contain_text("One origin only.")
 
 
