@@ -38,8 +38,11 @@ def show_approvals() -> ResponseReturnValue:
 def open_approval(finding_id: UUID) -> ResponseReturnValue:
     """Open a proposal for an hour; the opening is an entry. A comment from before comes back."""
     here = deps()
-    with here.database.write() as session:
-        approvals.open_for_approval(session, actor(), signed_in().keys.id, finding_id, now=here.clock())
+    try:
+        with here.database.write() as session:
+            approvals.open_for_approval(session, actor(), signed_in().keys.id, finding_id, now=here.clock())
+    except (RefusedError, BusyError) as error:
+        return _refuse(finding_id, error)
     if _comment():
         return _page(finding_id, alert={"kind": "note", "text": _("What you typed is still here, not saved yet.")})
     return redirect(url_for("desk.show_approval", finding_id=finding_id), 303)

@@ -63,7 +63,9 @@ class Names:
 
     def _hide(self, word: str) -> str:
         known = next((self.codes[token] for token in _tokens(word) if token in self.codes), None)
-        if known or word[0].islower() or len(word) < SHORTEST:
+        if (
+            known or word[0].islower() or len(word) <= SHORTEST
+        ):  # “All” is no Alijon; a short name in another spelling is rarer than a short word
             return known or word
         heard = part(word)
         return next((code for name, code in self.own if alike(heard, name) >= _LIKE), word)

@@ -265,7 +265,9 @@ def _person(person: Mapping[str, Any], speech: Speech) -> str:
     elif not speech.shown:
         who = f"{kin} ({person['code']})"
     else:
-        who = f"{person['name']} ({kin})" if person["name"] else person["label"] or kin
+        name = person["name"]
+        says_kin = kin.casefold() in name.casefold()  # words that stand for a name mostly do
+        who = f"{name} ({kin})" if name and not says_kin else name or kin
     match person["minor"]:
         case "yes":
             return _("%(who)s, a minor", who=who)

@@ -117,7 +117,7 @@ def open_finding(case_id: UUID, act_id: UUID) -> ResponseReturnValue:
         return _refuse(case_id, act_id, error, {})
     if any(map(_is_typed, request.form)):
         return _page(case_id, act_id, is_typed=True, alert={"kind": "note", "text": _("What you typed is still here, not saved yet.")})
-    return redirect(url_for("desk.show_finding", case_id=case_id, act_id=act_id), 303)
+    return redirect(url_for("desk.show_finding", case_id=case_id, act_id=act_id, names=_off()), 303)
 
 
 @bp.get("/cases/<uuid:case_id>/acts/<uuid:act_id>")
@@ -281,6 +281,11 @@ def _signing_words() -> Words:
     }
 
 
+def _off() -> str | None:
+    """Whether names are hidden, as the address says it: whoever works in the open stays there through an opening."""
+    return "off" if request.args.get("names") == "off" else None
+
+
 def _typed(name: str) -> str:
     return tidy(request.form.get(name, "")).strip()
 
@@ -289,9 +294,13 @@ def _is_typed(name: str) -> bool:
     return name in _BOXES or forms.is_field(name)
 
 
-def _kept_text() -> str:
-    boxes = [_typed(name) for name in ("comment", "note", "dispute_text", "settle_text", "reopen_text")]
-    return "\n\n".join(filter(None, (*boxes, forms.typed_text(request.form))))
+def _kept_text(may: Mapping[str, Any] | None = None, *, has_form: bool = False) -> str:
+    """Return what somebody wrote by hand for a form that the page does not have, or no longer has."""
+    may = may or {}
+    boxes = {"comment": may.get("review"), "note": may.get("review") or has_form}
+    boxes |= {f"{name}_text": may.get(name) for name in ("dispute", "settle", "reopen")}
+    texts = [_typed(name) for name, is_there in boxes.items() if not is_there]
+    return "\n\n".join(filter(None, (*texts, "" if has_form else forms.typed_text(request.form))))
 
 
 def _shut(case_id: UUID, act_id: UUID) -> str:
@@ -302,7 +311,7 @@ def _shut(case_id: UUID, act_id: UUID) -> str:
         here="findings",
         title=_("This case is not open"),
         text=_("Opening a case is an entry in the log. It stays open for an hour."),
-        action=url_for("desk.open_finding", case_id=case_id, act_id=act_id),
+        action=url_for("desk.open_finding", case_id=case_id, act_id=act_id, names=_off()),
         back=url_for("desk.show_findings"),
         back_title=_("Findings"),
         kept=kept,
@@ -312,24 +321,24 @@ def _shut(case_id: UUID, act_id: UUID) -> str:
 def _page(case_id: UUID, act_id: UUID, *, is_typed: bool = False, alert: dict[str, str] | None = None) -> str:
     """Render an act; `is_typed` shows what the request brought instead of what is stored."""
     here, me = deps(), actor()
-    shown = is_typed or request.args.get("names") != "off"
+    shown = is_typed or _off() is None
     with here.database.read() as session:
         sheet = review.read_sheet(session, me, signed_in().keys.id, case_id, act_id, now=here.clock())
         everybody: list[PersonItem] = [] if shown else open_table(session, me, Person)
         names = member_names(session)
     speech = Speech(shown, names_of(sheet.file, everybody, shown=shown).text, names)
     is_mine = sheet.state is S.IN_ASSESSMENT and sheet.finding is not None and sheet.finding.body.assessor == me.member_id
-    has_form = is_typed and forms.is_form(request.form)
-    given = forms.read(request.form) if has_form else None
+    given = forms.read(request.form) if is_typed and forms.is_form(request.form) else None
+    may_here = _may(sheet, speech)
     return render(
         "desk/finding.html",
         alert=alert,
-        off=None if shown else "off",
+        off=_off() if not shown else None,
         t={name: _typed(name) for name in _BOXES} if is_typed else {},
-        kept=forms.typed_text(request.form) if has_form and not is_mine else "",
+        kept=_kept_text(may_here, has_form=is_mine) if is_typed else "",
         f=_finding_values(sheet, speech, given if is_mine else None),
         form=_form_values(sheet, given, speech) if is_mine and shown else None,
-        may=_may(sheet, speech),
+        may=may_here,
         objections=choices("objection"),
     )
 

@@ -290,12 +290,11 @@ def grades_of(given: Answered) -> list[str]:
 
 def _person(item: PersonItem | None) -> dict[str, Any]:
     if item is None:
-        return {"code": "", "name": "", "label": "", "relation": None, "sex": None, "minor": _MINOR[-1], "group": False}
+        return {"code": "", "name": "", "relation": None, "sex": None, "minor": _MINOR[-1], "group": False}
     body = item.body
     return {
         "code": body.key or ref_of_record(item.id),
-        "name": body.forms[0] if body.forms and body.minor not in _MINOR else "",
-        "label": body.label,
+        "name": body.label if body.minor in _MINOR else body.name,
         "relation": body.relation,
         "sex": body.sex,
         "minor": body.minor,

@@ -132,7 +132,6 @@ def _is_proposal(chain: Chain, item: FindingItem, one: Round, proposal: Signed, 
     return (
         proposal.kind == PROPOSAL
         and _is_signed(chain, item, one, proposal, PROPOSER)
-        and said["decision"] in DECISIONS
         and (said["act"], said["round"]) == (str(item.row.act_id), number)
         and seen["act"]["id"] == said["act"]
         and all(said[name] == seen[name] for name in ("decision", "level", "rule", "standard"))
@@ -144,10 +143,8 @@ def _is_review(chain: Chain, item: FindingItem, one: Round, review: Signed, prop
     comment = next((item["text"] for item in one.comments if item["by"] == review.member), "")
     return (
         review.kind == REVIEW
-        and said["as"] in (REVIEWER, PROTECTION, LEAD)
         and _is_signed(chain, item, one, review, said["as"])
         and (said["proposal"], said["level"]) == (digest_of(proposal), proposal.value["level"])
-        and said["decision"] in (CONFIRM, RETURN)
         and said["comment"] == comment_digest(one, comment)
     )
 

@@ -1,27 +1,38 @@
 """Every page: no finding by axe-core, no sideways scroll, targets for a thumb, *Leave this page* first and last."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe, AxeResults
 from playwright.sync_api import Browser, Page, expect
 
+from app.members.passphrase import code_at
 from app.vault.receipt import WORD_LANGUAGES, word_list
-from tests.browser.conftest import NewPage, Site, Watch
-from tests.browser.people import WORDS, Worker, Writer, press, report_with_question
-from tests.conftest import Source
+from app.web.staff import LANGUAGE_COOKIE
+from tests.browser import people
+from tests.browser.conftest import NewPage, Site, Watch, serve
+from tests.browser.people import WORDS, Story, Worker, Writer, press, report_with_question, tell
+from tests.conftest import Source, Template
+from tests.findings.world import MINOR, SEXUAL, make_published, open_world
 
 pytestmark = pytest.mark.browser
 RULES: Final[dict[str, Any]] = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "resultTypes": ["violations"],
 }
+CONTRAST: Final = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 WIDTHS: Final = (320, 1280)
 THUMB: Final = 44
+RUN: Final = "options => axe.run(options)"
+TURN: Final = "direction => { document.documentElement.dir = direction }"
 OPEN_ALL: Final = "() => document.querySelectorAll('details').forEach(group => { group.open = true })"
 SIDEWAYS: Final = "() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
 SMALL: Final = """thumb => [...document.querySelectorAll('a[href], button, summary, select, textarea, input:not([type=hidden])')]
+    .filter(part => !part.matches('.skip:not(:focus)'))
+    .filter(part => !part.matches('p > a') || part.parentElement.innerText === part.innerText)
     .map(part => part.matches('[type=radio], [type=checkbox]') ? part.closest('label') : part)
     .filter(part => part.checkVisibility())
     .map(part => [part.outerHTML.slice(0, 80), part.getBoundingClientRect()])
@@ -180,22 +191,169 @@ DESK: Final[dict[str, Callable[[Worker], None]]] = {
 }
 
 
-def assert_fit(page: Page, *, thumb: int = 0) -> None:
-    """Measure a page at both widths, in both schemes, folded and open."""
+def case_without_names(me: Worker, story: Story) -> None:
+    me.open(story.case())
+    me.show(f"{story.case()}?names=off")
+
+
+def link_shut(me: Worker, story: Story) -> None:
+    me.open(story.report("open"))
+    me.show(story.link(SEXUAL))
+
+
+def link(me: Worker, story: Story) -> None:
+    me.open(story.report("open"))
+    me.open(story.link(MINOR))
+
+
+def finding_without_names(me: Worker, story: Story) -> None:
+    me.open(story.finding(people.CONFIRMED))
+    me.show(f"{story.finding(people.CONFIRMED)}?names=off")
+
+
+def invited(me: Worker, story: Story) -> None:
+    me.show("/desk/members")
+    me.page.fill("[name=name]", story.newcomer())
+    me.page.select_option("[name=role]", "auditor")
+    press(me.page.locator("form[action$=invitations] button"))
+
+
+def keep(me: Worker, story: Story) -> None:
+    me.show("/desk/join")
+    me.page.fill("[name=code]", story.invite(story.newcomer()))
+    press(me.page.locator(".go"))
+
+
+def joined(me: Worker, story: Story) -> None:
+    keep(me, story)
+    passphrase, secret = me.page.locator("main code").all_inner_texts()
+    me.page.fill("[name=passphrase]", passphrase)
+    me.page.fill("[name=second]", code_at(base64.b32decode(secret.replace(" ", "")), story.world.now))
+    press(me.page.locator(".go"))
+
+
+def not_kept(me: Worker, story: Story) -> None:
+    keep(me, story)
+    me.page.fill("[name=passphrase]", "something else")
+    me.page.fill("[name=second]", "000000")
+    press(me.page.locator(".go"))
+
+
+def filtered(me: Worker, _: Story) -> None:
+    me.show("/audit/log")
+    me.page.select_option("[name=eyes]", "half")
+    press(me.page.locator(".fields button"))
+
+
+def nothing_fits(me: Worker, _: Story) -> None:
+    me.show("/audit/log")
+    me.page.fill("[name=case]", "C-9999")
+    press(me.page.locator(".fields button"))
+
+
+STORY: Final[dict[str, tuple[str, Callable[[Worker, Story], object]]]] = {
+    "cases": ("Nigora", lambda me, _: me.show("/desk/cases")),
+    "case": ("Nigora", lambda me, story: me.open(story.case())),
+    "case-without-names": ("Nigora", case_without_names),
+    "case-shut": ("Timur", lambda me, story: me.show(story.case(people.ELSEWHERE))),
+    "report-suggestions": ("Nigora", lambda me, story: me.open(story.report("open"))),
+    "report-linked": ("Nigora", lambda me, story: me.open(story.report("linked"))),
+    "report-duplicate": ("Nigora", lambda me, story: me.open(story.report("twin"))),
+    "report-closing": ("Timur", lambda me, story: me.open(story.report("asked"))),
+    "report-closed": ("Timur", lambda me, story: me.open(story.report("closed"))),
+    "link": ("Nigora", link),
+    "link-shut": ("Nigora", link_shut),
+    "findings": ("Timur", lambda me, _: me.show("/desk/findings")),
+    "finding-unassessed": ("Nigora", lambda me, story: me.open(story.finding(people.UNASSESSED))),
+    "finding-in-assessment": ("Nigora", lambda me, story: me.open(story.finding(people.IN_ASSESSMENT))),
+    "finding-proposed": ("Ruth", lambda me, story: me.open(story.finding(people.PROPOSED))),
+    "finding-in-review": ("Timur", lambda me, story: me.open(story.finding(people.IN_REVIEW))),
+    "finding-returned": ("Nigora", lambda me, story: me.open(story.finding(people.RETURNED))),
+    "finding-confirmed": ("Timur", lambda me, story: me.open(story.finding(people.CONFIRMED))),
+    "finding-without-names": ("Timur", finding_without_names),
+    "finding-disputed": ("Ruth", lambda me, story: me.open(story.finding(people.DISPUTED))),
+    "finding-shut": ("Timur", lambda me, story: me.show(story.finding(people.ELSEWHERE))),
+    "approvals": ("Salome", lambda me, _: me.show("/desk/approvals")),
+    "approval": ("Salome", lambda me, story: me.open(story.approval(SEXUAL))),
+    "approval-shut": ("Salome", lambda me, story: me.show(story.approval(MINOR))),
+    "members-lead": ("Ruth", lambda me, _: me.show("/desk/members")),
+    "members-invited": ("Jonas", invited),
+    "join": ("", lambda me, _: me.show("/desk/join")),
+    "join-keep": ("", keep),
+    "join-not-kept": ("", not_kept),
+    "join-done": ("", joined),
+    "log-filtered": ("Edda", filtered),
+    "log-nothing-fits": ("Edda", nothing_fits),
+    "audit-cases": ("Edda", lambda me, _: me.show("/audit/cases")),
+    "audit-case": ("Edda", lambda me, story: me.show(story.audited())),
+    "questions": ("Edda", lambda me, _: me.show("/audit/questions")),
+}
+
+
+@dataclass
+class Team:
+    """One served story for all tests of this file; who is needed signs in once."""
+
+    site: Site
+    story: Story
+    cookies: dict[str, list[Any]] = field(default_factory=dict)
+
+    def enter(self, page: Page, name: str, lang: str) -> Worker:
+        """Give a browser a language and the session of a member; of nobody, where the name is empty."""
+        me = Worker(page, self.site, name)
+        if name in self.cookies:
+            page.context.add_cookies(self.cookies[name])
+        elif name:
+            me.sign_in("/audit/" if name == "Edda" else "/desk/")
+            self.cookies[name] = page.context.cookies()
+        page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": lang, "url": self.site.address}])
+        return me
+
+
+@pytest.fixture(scope="module")
+def team(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A story is long, so it is told once: no test here changes what another one looks at."""
+    folders = (tmp_path_factory.mktemp(name) for name in ("published", "story"))
+    story = tell(open_world(template, make_published(template, next(folders)), next(folders)))
+    app = story.world.instance.app()
+    with serve(app) as address:
+        yield Team(Site(story.world.instance, app, address, ""), story)
+    for database in story.world.instance.databases:
+        database.close()
+
+
+def assert_fit(page: Page, *, thumbs: tuple[int, ...] = WIDTHS[:1]) -> None:
+    """Measure a page at both widths, folded and open; open, where all of it is seen, in both schemes and against axe-core.
+
+    What changes between the schemes are colours, so the dark one is held against the rules on contrast.
+    """
     page.wait_for_load_state()
-    for fold in ("as sent", "open"):
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate(SIDEWAYS) <= 0, f"{fold}, {width} px: scrolls sideways"
-            if thumb:
-                assert page.evaluate(SMALL, thumb) == []
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-                found = AXE.run(page, options=RULES)
-                assert found.violations_count == 0, f"{fold}, {width} px, {scheme}:\n{found.generate_report()}"
-        if not page.locator("details").count():
-            return
-        page.evaluate(OPEN_ALL)
+    expect(page.locator("h1")).to_have_count(1)
+    assert_room(page, thumbs)
+    page.evaluate(OPEN_ALL)
+    assert_room(page, thumbs)
+    page.evaluate(AXE.axe_script)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme="light")
+        assert_sound(page, RULES)
+        page.emulate_media(color_scheme="dark")
+        assert_sound(page, CONTRAST)
+
+
+def assert_room(page: Page, thumbs: tuple[int, ...]) -> None:
+    """Nothing reaches over the edge, and where a thumb is used it has room."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(SIDEWAYS) <= 0, f"{width} px: scrolls sideways"
+        if width in thumbs:
+            assert page.evaluate(SMALL, THUMB) == []
+
+
+def assert_sound(page: Page, rules: dict[str, Any]) -> None:
+    """axe-core finds nothing."""
+    found = AxeResults(page.evaluate(RUN, rules))
+    assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize("lang", ["en", "ru"])
@@ -208,7 +366,7 @@ def test_public_page(name: str, lang: str, site: Site, new_page: NewPage) -> Non
 
     assert {index for index, _ in order} == {0}
     assert (order[0][1], order[-1][1]) == ("/x", "/x")
-    assert_fit(page, thumb=THUMB)
+    assert_fit(page, thumbs=WIDTHS)
 
 
 @pytest.mark.parametrize("name", DESK)
@@ -216,6 +374,20 @@ def test_staff_page(name: str, site: Site, new_page: NewPage) -> None:
     worker = Worker(new_page(measured=True), site, "Nigora")
     DESK[name](worker)
     assert_fit(worker.page)
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+@pytest.mark.parametrize("name", STORY)
+def test_page_of_the_story(name: str, lang: str, team: Team, new_page: NewPage) -> None:
+    """In both languages, and from right to left, as a third would be."""
+    who, show = STORY[name]
+    page = new_page(measured=True)
+    show(team.enter(page, who, lang), team.story)
+
+    expect(page.locator("html")).to_have_attribute("lang", lang)
+    assert_fit(page)
+    page.evaluate(TURN, "rtl")
+    assert_room(page, WIDTHS[:1])
 
 
 @pytest.mark.parametrize("name", ["door-error", "queue-not-looked", "closed", "refusal", "log"])

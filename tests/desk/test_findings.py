@@ -67,6 +67,7 @@ class Desk:
 
     def member(self, name: str) -> Member:
         if name not in self.members:
+            self.world.actor(name)  # before the browser: a new session ends the member's other ones
             self.members[name] = Member(self.app, self.world.instance, name)
             self.members[name].sign_in()
         return self.members[name]
@@ -113,6 +114,7 @@ class Desk:
 
 @pytest.fixture
 def desk(world: World) -> Desk:
+    world.place(ACT)
     return Desk(world, world.instance.app("desk"))
 
 
@@ -170,7 +172,7 @@ def test_two_people_sign_by_forms_alone(desk: Desk) -> None:
     page = desk.press("Nigora", "/proposal", **COMPLETE, note="One origin, no witness.")
     assert "Proposed" in page
     assert "L1 possible" in page
-    assert words.RULES["one-origin"] in page
+    assert str(words.RULES["one-origin"]) in page
     assert "May review it: Ruth, Timur." in page or "May review it: Timur, Ruth." in page
     assert "May not review it: Nigora (proposed it)" in page
     assert buttons(desk.member("Nigora")) == set()
@@ -239,7 +241,7 @@ def test_a_refutation_shows_three_people(desk: Desk) -> None:
     page = desk.press("Timur", "/confirmation", read="1")
 
     assert "Nothing is missing: 3 people signed." in page
-    assert words.DECIDED["refuted"] in page
+    assert str(words.DECIDED["refuted"]) in page
     assert desk.world.state() is S.REFUTED
 
 
@@ -423,6 +425,18 @@ def test_somebody_else_has_it_now(desk: Desk) -> None:
     assert "<script>alert" not in page
 
 
+def test_somebody_else_reviews_it_now(desk: Desk) -> None:
+    """A lead asked another person while the comment was written: it stands in a box to copy."""
+    desk.review()
+    desk.world.do("Ruth", "assign", reviewer=desk.world.id_of("Ruth"))
+
+    desk.press("Timur", "/return", 403, objection="other", comment=f"Mine {HTML}", note="A note.")
+
+    page = desk.member("Timur").page.text
+    assert unescape(page[page.index('id="kept"') :]).startswith('id="kept" rows="8" dir="auto" readonly>\n' + f"Mine {HTML}\n\nA note.")
+    assert "<script>alert" not in page
+
+
 def test_a_damaged_finding_shows_nothing_but_what_was_typed(desk: Desk) -> None:
     """The page cannot be made any more; the words are there to copy."""
     desk.open("Nigora")
@@ -513,13 +527,13 @@ def test_a_level_follows_while_it_is_assessed(desk: Desk) -> None:
     assert "Not computed yet: answers are missing." in page
     page = desk.press("Nigora", "/assessment", **COMPLETE, level="L4", rule="three-origins-agency")
     assert "L1 possible" in page
-    assert words.NEEDS["strong-statement"] in page
+    assert str(words.NEEDS["strong-statement"]) in page
 
     strong = {"s0-credibility": "2", "s0-first_hand": "1", "s0-detailed": "1"}
     page = desk.press("Nigora", "/proposal", 422, **strong, reasoning="")
 
     assert "L2 credible" in page
-    assert words.RULES["one-origin-strong"] in page
+    assert str(words.RULES["one-origin-strong"]) in page
 
 
 # ── what a reviewer sees
@@ -572,7 +586,7 @@ def test_statements_stand_in_groups_of_one_voice(desk: Desk) -> None:
     assert f"F6 cannot be judged, cannot be judged; {words.STANDINGS['cannot-judge']}" in page
     assert str(words.STANDINGS["accused"]) in page
     assert str(words.STANDINGS["low"]) in page
-    assert "5 statements , 1 origin that counts" in page
+    assert "5 statements, 1 origin that counts" in page
     assert "against its own interest : no" in page
     assert "kept open: Both are told." in re.sub(r" ([:;])", r"\1", page)
     assert "not stated" in page
@@ -677,6 +691,18 @@ def test_names_can_be_hidden(desk: Desk) -> None:
     assert buttons(desk.member("Nigora")) == set()
 
 
+def test_hidden_names_stay_hidden_through_an_opening(desk: Desk) -> None:
+    """Whoever works in the open does not see them after a press of *Open*."""
+    nigora = desk.member("Nigora")
+    nigora.get(f"{desk.url()}?names=off")
+    assert nigora.page.status_code == 403
+
+    nigora.press("/open?names=off")
+
+    assert nigora.page.request.path == desk.url()
+    assert "Alijon" not in said(nigora)
+
+
 def test_a_minor_is_called_one_and_not_named(desk: Desk) -> None:
     """The label of the record, and that they are a minor."""
     page = desk.open("Nigora", MINOR)
@@ -726,7 +752,7 @@ def test_the_list_groups_what_waits_and_names_nobody(desk: Desk) -> None:
     assert mine["In review"] == ["I07·1", "I18·1"]
     assert groups("Ruth")["Waits for your signature"] == ["I18·1"]
     page = said(desk.member("Ruth"))
-    assert "36 acts are not assessed yet." in page
+    assert "37 acts are not assessed yet." in page
     with world.database.read() as session:
         forms = {form for item in open_table(session, world.actor("Nigora"), Person) for form in item.body.forms}
     assert not [form for form in forms if form in page]
@@ -852,6 +878,22 @@ def test_an_old_page_of_an_officer_signs_nothing(desk: Desk) -> None:
     salome.post(form.action, form.data(("decision", "confirm")))
     assert salome.page.status_code == 409
     assert "A protection officer has signed." in said(salome)
+
+
+def test_an_officer_loses_no_word_when_the_round_is_over(desk: Desk) -> None:
+    """The reviewer returned it meanwhile: nothing is left to sign, and the comment is there to copy."""
+    desk.world.review(SEXUAL)
+    url = f"/desk/approvals/{desk.world.finding_id(SEXUAL)}"
+    salome = desk.member("Salome")
+    salome.get(url)
+    salome.press("/open")
+    form = salome.form(url)
+    desk.world.do("Timur", "give_back", SEXUAL)
+
+    for action in (form.action, f"{url}/open"):
+        salome.post(action, form.data(("decision", "confirm"), comment="My only copy."))
+        assert salome.page.status_code == 404
+        assert "My only copy." in said(salome)
 
 
 def test_only_an_officer_has_the_pages_of_one(desk: Desk) -> None:

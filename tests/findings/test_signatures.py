@@ -350,6 +350,12 @@ def _level_that_does_not_follow(world: World, item: FindingItem, _other: Finding
     _with_review(world, item, "Timur")
 
 
+def _proposal_in_anothers_name(world: World, item: FindingItem, _other: FindingItem) -> None:
+    """One person alone: a proposal that says it is Timur's, and a review of their own."""
+    _with_proposal(world, item, _last(item).seen, member=world.id_of("Timur"))
+    _with_review(world, item, "Nigora")
+
+
 def _snapshot_of_another_act(world: World, item: FindingItem, other: FindingItem) -> None:
     _with_proposal(world, item, other.body.rounds[0].seen)
     _with_review(world, item, "Timur")
@@ -409,7 +415,15 @@ FORGERIES: Final[tuple[Forge, ...]] = (
     *(_with_a_role_that_is_not_theirs, _in_a_part_that_is_not_there, _of_another_level, _of_another_proposal, _of_another_snapshot),
     *(_of_another_instance, _of_an_unknown_manifest, _of_another_finding, _rounds_of_another_finding, _review_of_another_finding),
     *(_twice_by_one, _part_taken_twice, _two_proposals, _review_before_proposal, _no_signature_at_all, _signature_flipped),
-    *(_proposal_flipped, _comment_put_in, _snapshot_changed, _salt_changed, _level_that_does_not_follow, _snapshot_of_another_act),
+    *(
+        _proposal_flipped,
+        _proposal_in_anothers_name,
+        _comment_put_in,
+        _snapshot_changed,
+        _salt_changed,
+        _level_that_does_not_follow,
+        _snapshot_of_another_act,
+    ),
     *(_other_round_number, _other_standard_than_seen, _refuted_without_a_lead, _minor_hidden_in_the_snapshot, _returned_and_confirmed),
     *(_opened_again_from_nothing, _disputed_from_nothing, _returned_by_nobody, _assessed_again_from_nothing, _under_review_once_more),
 )
