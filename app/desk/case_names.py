@@ -63,9 +63,7 @@ class Names:
 
     def _hide(self, word: str) -> str:
         known = next((self.codes[token] for token in _tokens(word) if token in self.codes), None)
-        if (
-            known or word[0].islower() or len(word) <= SHORTEST
-        ):  # “All” is no Alijon; a short name in another spelling is rarer than a short word
+        if known or word[0].islower() or len(word) <= SHORTEST:  # “All” is no Alijon: short words are more frequent than short names
             return known or word
         heard = part(word)
         return next((code for name, code in self.own if alike(heard, name) >= _LIKE), word)

@@ -41,7 +41,7 @@ VERDICTS: Final[dict[str, tuple[str, Any]]] = {
     "agrees": ("=", _l("agrees")),
     "differs": ("≠", _l("differs")),
     "open": ("?", _l("cannot be told")),
-    "missing": ("?", _l("missing")),
+    "missing": ("?", _l("nothing said")),
 }
 _BANDS: Final[dict[str, Any]] = {"likely": _l("Likely"), "possible": _l("Possible"), "look": _l("Worth a look")}
 _KINDS: Final = {"=": "ok", "≠": "over", "?": ""}

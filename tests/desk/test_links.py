@@ -334,7 +334,7 @@ def test_what_a_report_leaves_open_is_missing(desk: Desk, farrukh: UUID) -> None
 
     page = text_of(nigora.page.text)
     for word in ("Exile", "Place", "Time", "Acts", "Relation"):
-        assert f"{word} ? missing" in page
+        assert f"{word} ? nothing said" in page
     assert "not stated" in page
 
 
