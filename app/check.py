@@ -25,6 +25,7 @@ from app.store.keys import KeyWrap, Member, MemberSession
 from app.store.ledger import LedgerEntry
 from app.store.reports import Message, Report
 from app.vault import manifest
+from app.vault.entries import OpenedEntry
 from app.vault.manifest import Chain
 
 _SEALED: tuple[type[SealedRow], ...] = (Case, Incident, Act, Person, Reference, Finding)
@@ -48,6 +49,22 @@ class _Known:
     damaged: set[str]
 
 
+class _Keyrings:
+    """Entries name the keyring they were signed under, and a later entry never an older one: a removed member's key is over."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._epochs = {item.digest: item.epoch for item in chain.manifests}
+        self._newest = 0
+
+    def faults_of(self, opened: OpenedEntry) -> list[str]:
+        """Return what is wrong with the keyring that the next entry names."""
+        epoch, index = self._epochs[opened.manifest], opened.record["index"]
+        if epoch < self._newest:
+            return [f"entry {index} is signed under keyring {epoch}, after keyring {self._newest} was in force"]
+        self._newest = epoch
+        return []
+
+
 def check_public(session: Session, chain: Chain) -> Checked:
     """Check what needs no key: the tree, and that only the manifest's members have sessions and secrets."""
     verdict = verify(session, chain.newest.origin)
@@ -69,13 +86,15 @@ def check_public(session: Session, chain: Chain) -> Checked:
 def check_as_auditor(session: Session, actor: Actor) -> Checked:
     """Open every entry with the audit secret; each must carry its actor's signature. Findings must name two people."""
     public = check_public(session, actor.chain)
-    faults, proposed, confirmed = list(public.faults), dict[str, str](), 0
+    faults, proposed, confirmed, keyrings = list(public.faults), dict[str, str](), 0, _Keyrings(actor.chain)
     for entry in session.scalars(select(LedgerEntry).order_by(LedgerEntry.index)):
         try:
-            record = open_as_auditor(session, actor, entry).record
+            opened = open_as_auditor(session, actor, entry)
         except SealError:
             faults.append(f"entry {entry.index} does not open, or is not signed by the member it names")
             continue
+        record = opened.record
+        faults += keyrings.faults_of(opened)
         if record["kind"] == "finding.proposed":
             proposed[record["object"]] = record["actor"]
         if record["kind"] == "finding.confirmed":
@@ -111,15 +130,18 @@ def check_as_team(session: Session, actor: Actor) -> Checked:
 
 
 def _read_ledger(session: Session, actor: Actor, known: _Known) -> Iterator[str]:
+    keyrings = _Keyrings(actor.chain)
     with_wrap = set(session.scalars(select(KeyWrap.record).where(KeyWrap.record.startswith("ledger:"), KeyWrap.recipient == manifest.TEAM)))
     for entry in session.scalars(select(LedgerEntry).order_by(LedgerEntry.index)):
         if f"ledger:{entry.index}" not in with_wrap:
             continue  # written by somebody without the team's secret; auditors open it
         try:
-            record = open_as_team(session, actor, entry).record
+            opened = open_as_team(session, actor, entry)
         except SealError:
             yield f"entry {entry.index} does not open, or is not signed by the member it names"
             continue
+        record = opened.record
+        yield from keyrings.faults_of(opened)
         if record["version"] is not None:
             known.newest[record["object"]] = RowVersion(record["object"], record["version"], record["digest"])
         elif record["kind"] == "report.damaged":

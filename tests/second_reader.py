@@ -1232,7 +1232,7 @@ _FINDING: Final[dict[str, Check]] = {
     "rounds": many(a_round),
     "trail": many(
         has(
-            what=one_of("disputed", "settled_confirmed", "settled_in_assessment", "reopened"),
+            what=one_of("taken", "disputed", "settled_confirmed", "settled_in_assessment", "reopened"),
             by=uuid,
             day=day,
             text=text,
@@ -1403,7 +1403,9 @@ def read_round(
 def parts_needed(seen: dict[str, Any], acts: dict[str, bool]) -> set[str]:
     """Return who signs beside the proposer."""
     facts, parts = seen["act"], {"reviewer"}
-    minors = [victim["minor"] for victim in facts["victims"]] or [facts["incident_minor"]]
+    minors = [victim["minor"] for victim in facts["victims"]]
+    if set(minors) != {"no"}:
+        minors.append(facts["incident_minor"])
     is_sexual = acts.get(facts["type"], True) or facts["sensitive"] is not None
     if seen["protection"] or is_sexual or "yes" in minors or "probable" in minors:
         parts.add("protection")

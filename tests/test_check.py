@@ -6,7 +6,9 @@ import pytest
 
 from app.cases.importing import import_published, published
 from app.check import check_as_auditor, check_as_team, check_public
-from app.ledger.append import Actor
+from app.ledger.append import Actor, append
+from app.members import change
+from app.reports import queue
 from tests.conftest import Instance, Member, Source
 
 PLANTED = """
@@ -102,3 +104,21 @@ def test_an_old_row_put_back_is_named(instance: Instance, team: Actor) -> None:
     faults = faults_of(instance, team)
 
     assert [fault for fault in faults if "is stored, the ledger's newest is" in fault], faults
+
+
+def test_an_entry_under_a_keyring_that_is_over_is_named(instance: Instance, team: Actor) -> None:
+    """A removed member who kept keys, and somebody with SQL, write under the keyring that still named them."""
+    timur, _ = instance.actor("Timur")
+    database = instance.database()
+    with database.write() as session:
+        change.remove(session, team, timur.member_id, epoch=1, now=instance.clock.now)
+    instance.clock.forward(minutes=1)
+    ruth, _ = instance.actor("Ruth")
+    queue.look(database, ruth, bytes(16), now=instance.clock.now)
+    with database.write() as session:
+        append(session, timur, "queue.viewed", now=instance.clock.now)
+
+    for actor, check in ((ruth, check_as_team), (instance.actor("Edda")[0], check_as_auditor)):
+        with database.read() as session:
+            faults = check(session, actor).faults
+        assert any("signed under keyring 1, after keyring 2 was in force" in fault for fault in faults), faults

@@ -269,7 +269,7 @@ class Team(RuleBasedStateMachine):
 
     @rule(name=who, which=which, late=late, reason=st.sampled_from(("They asked us to.", "")))
     def withdraw(self, name: str, which: int, late: int, reason: str) -> None:
-        if self.on_report(name, which, late, {"report.withdrawn"}, triage.withdraw, reason=reason):
+        if self.on_report(name, which, late, {"report.withdrawn"}, links.withdraw, reason=reason):
             self.notes[self.world.reports[which]].append(reason)
 
     @rule(name=st.just("Ruth"), which=which, late=late)
@@ -319,10 +319,12 @@ class Team(RuleBasedStateMachine):
         name = self.right_for(report) if name == RIGHT else name
         actor, key = self.world.actors[name], self.world.sessions[name]
         version = self.version(report, late)
-        self.step(
-            {"report.unlinked"},
-            lambda session: links.unlink(session, actor, key, report, incident, reason="Wrong.", version=version, now=self.world.now),
-        )
+
+        def act_on(session: Session) -> None:
+            changed = links.unlink(session, actor, key, report, incident, reason="Wrong.", version=version, now=self.world.now)
+            review.dispute_withdrawn(session, actor, report, [changed], now=self.world.now)
+
+        self.step({"report.unlinked"}, act_on)
 
     @rule(name=who, which=which, late=late)
     def refuse(self, name: str, which: int, late: int) -> None:

@@ -328,8 +328,11 @@ def link_new_case(
 
 def unlink(
     session: Session, actor: Actor, session_id: bytes, report_id: UUID, incident_id: UUID, *, reason: str, version: int, now: datetime
-) -> None:
+) -> IncidentItem:
     """Take a link back, with a reason; the report keeps the trace, and goes back to triage when it was the last one.
+
+    Returns:
+        The incident as it is now.
 
     Raises:
         MalformedError: no reason, or too long.
@@ -352,6 +355,28 @@ def unlink(
     append(session, actor, "report.unlinked", now=now, row=triage.save_work(session, actor, opened), details=details)
     incident.body.reports = [item for item in incident.body.reports if item["report"] != str(report_id)]
     save(session, actor, incident.row, incident.body, "incident.changed", now=now, details={"case": code, "what": "unlinked"})
+    return incident
+
+
+def withdraw(
+    session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime
+) -> list[IncidentItem]:
+    """Withdraw a report for its source, and end its links at both ends.
+
+    Returns:
+        The incidents it was linked to, as they are now.
+
+    Raises:
+        MalformedError, ConflictError, TakenError, NoLeaseError, DamagedError: as `app.reports.triage.withdraw`.
+    """
+    found = []
+    for incident_id in triage.withdraw(session, actor, session_id, report_id, reason=reason, version=version, now=now):
+        incident: IncidentItem = open_one(session, actor, cases.Incident, incident_id)
+        code = case_of_incident(session, actor, incident_id).body.code
+        incident.body.reports = [item for item in incident.body.reports if item["report"] != str(report_id)]
+        save(session, actor, incident.row, incident.body, "incident.changed", now=now, details={"case": code, "what": "unlinked"})
+        found.append(incident)
+    return found
 
 
 def refuse(session: Session, actor: Actor, session_id: bytes, report_id: UUID, case_id: UUID, *, version: int, now: datetime) -> None:

@@ -64,6 +64,7 @@ MISSING: Final[dict[str, Any]] = {
     "statements": _l("a statement: who says so, and how they know"),
     "grades": _l("who says so, an origin and a grade for each statement"),
     "household": _l("one household for each origin"),
+    "unlinked": _l("no statement from a report that was withdrawn or is no longer linked: take it out"),
     "plausible": _l("whether it is plausible"),
     "fits_pattern": _l("whether it fits a known pattern"),
     "agency": _l("whether the body that did it is identified"),
@@ -91,6 +92,7 @@ DECIDED: Final[dict[str, Any]] = {
 BARRED: Final[dict[str, Any]] = {
     "proposer": _l("proposed it"),
     "signed": _l("has signed it in another part"),
+    "assessed": _l("assessed it, now or in an earlier round"),
     "accepted": _l("accepted a report it stands on"),
     "wrote": _l("wrote to the source of a report"),
 }
@@ -130,6 +132,7 @@ STANDINGS: Final[dict[str, Any]] = {
     "accused": _l("does not count: the accused body speaks only against itself"),
 }
 TRAIL: Final[dict[str, Any]] = {
+    "taken": _l("taken for assessment"),
     "disputed": _l("disputed"),
     "settled_confirmed": _l("settled: it stands"),
     "settled_in_assessment": _l("settled: assessed again"),

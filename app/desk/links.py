@@ -20,8 +20,8 @@ from app.desk.pages import bp, number, paragraphs, render
 from app.desk.queue import state_of
 from app.desk.report import NEW_CASE, NEW_INCIDENT, act_on, typed
 from app.errors import BusyError, MalformedError, NamedError, NoLeaseError, PaivandError, RefusedError, SamePersonError, UnknownError
+from app.findings import review
 from app.findings.records import open_findings
-from app.findings.review import dispute_contradicted
 from app.i18n.text import gettext as _
 from app.i18n.text import ngettext
 from app.members.policy import Permission
@@ -110,7 +110,7 @@ def unlink_report(report_id: UUID, incident_id: UUID) -> ResponseReturnValue:
     """Take a link back, with a reason."""
 
     def act(session: Session) -> None:
-        links.unlink(
+        incident = links.unlink(
             session,
             actor(),
             signed_in().keys.id,
@@ -120,6 +120,7 @@ def unlink_report(report_id: UUID, incident_id: UUID) -> ResponseReturnValue:
             version=number("version"),
             now=deps().clock(),
         )
+        review.dispute_withdrawn(session, actor(), report_id, [incident], now=deps().clock())
 
     return act_on(report_id, act, "unlink_reason", words={MalformedError: _("Not taken back. Say why, in at most 2,000 characters.")})
 
@@ -228,7 +229,7 @@ def withdraw_report(report_id: UUID) -> ResponseReturnValue:
     """Withdraw a report for its source."""
 
     def act(session: Session) -> None:
-        triage.withdraw(
+        incidents = links.withdraw(
             session,
             actor(),
             signed_in().keys.id,
@@ -237,6 +238,7 @@ def withdraw_report(report_id: UUID) -> ResponseReturnValue:
             version=number("version"),
             now=deps().clock(),
         )
+        review.dispute_withdrawn(session, actor(), report_id, incidents, now=deps().clock())
 
     return act_on(report_id, act, "withdraw_reason", words={MalformedError: _("Not withdrawn. Say how the source asked for it.")})
 
@@ -292,7 +294,7 @@ def _link(session: Session, report_id: UUID, case_id: UUID, chosen: list[UUID], 
         now=now,
     )
     if typed("type") == CONTRADICTS:
-        dispute_contradicted(session, me, leased_case(session, me, held, case_id, now=now), chosen, now=now)
+        review.dispute_contradicted(session, me, leased_case(session, me, held, case_id, now=now), chosen, now=now)
 
 
 def _incident() -> NewIncident:

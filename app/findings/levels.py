@@ -4,6 +4,8 @@ Pure: the same answers give the same level, at any time and in any order of the 
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -91,8 +93,8 @@ class Statement:
 
     @property
     def voice(self) -> tuple[str, str]:
-        """What it is counted under: statements of one household, or else of one origin, are one origin."""
-        return ("origin", self.origin) if self.household is None else ("household", self.household)
+        """What it is counted under: statements of one household, or else of one origin, are one origin, however it is spelt."""
+        return ("origin", _folded(self.origin)) if self.household is None else ("household", _folded(self.household))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +158,18 @@ class Inputs:
         return {**value, "statements": list(value["statements"]), "contradictions": list(value["contradictions"])}
 
 
+def _folded(word: str) -> str:
+    """Return what stands for every spelling of a word: a capital, a space or another hyphen is no second origin."""
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", word).casefold()).strip()
+
+
 def torn_origins(statements: Iterable[Statement]) -> tuple[str, ...]:
     """Return the origins whose statements name different households: how many voices they are could not be said."""
     households: dict[str, set[str | None]] = {}
-    for statement in statements:
-        households.setdefault(statement.origin, set()).add(statement.household)
-    return tuple(origin for origin, named in households.items() if len(named) > 1)
+    given = tuple(statements)
+    for statement in given:
+        households.setdefault(_folded(statement.origin), set()).add(statement.household and _folded(statement.household))
+    return tuple(dict.fromkeys(item.origin for item in given if len(households[_folded(item.origin)]) > 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

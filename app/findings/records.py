@@ -224,11 +224,15 @@ def needs_protection(file: CaseFile, incident: IncidentItem, act: ActItem) -> bo
 
 
 def is_protected(facts: Mapping[str, Any]) -> bool:
-    """Whether these facts of an act need a protection officer; a person whose record is damaged may be a minor."""
+    """Whether these facts of an act need a protection officer; a person whose record is damaged may be a minor.
+
+    Where a minor was there, somebody whose age is not stated may be that minor; only *no* for each victim says otherwise.
+    """
     term = vocabulary("act").by_code.get(facts["type"])
     is_sexual = term is None or term.sexual or facts["sensitive"] is not None
-    minors = [person["minor"] for person in facts["victims"]] or [facts["incident_minor"]]
-    return is_sexual or any(minor in _MINOR for minor in minors)
+    minors = [person["minor"] for person in facts["victims"]]
+    was_there = facts["incident_minor"] in _MINOR and not (minors and all(minor == "no" for minor in minors))
+    return is_sexual or was_there or any(minor in _MINOR for minor in minors)
 
 
 def ref_of(incident: IncidentItem, act: ActItem) -> str:

@@ -3,7 +3,7 @@
 Who proposed is locked out of the review; so is who accepted a linked report, and who wrote to its source.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from app.cases.files import CaseFile, leased_case
+from app.cases.files import CaseFile, leased_case, read_case
 from app.cases.records import ActItem, IncidentItem
 from app.cases.vocabulary import label, vocabulary
 from app.errors import BarredError, ConflictError, DamagedError, IncompleteError, MalformedError, NotYetError, SamePersonError, SealError
@@ -45,7 +45,7 @@ from app.ledger.append import Actor, append
 from app.ledger.read import find_changed
 from app.reports import letters
 from app.reports.calendar import day_of
-from app.reports.records import open_reports
+from app.reports.records import open_all, open_reports
 from app.store.cases import Approval, Finding, FindingState
 from app.store.reports import Report
 from app.vault.encoding import from_b64, to_jcs
@@ -114,7 +114,11 @@ class Sheet:
             return False
         one = self.finding.round
         is_newer = approvals.proposal_of(one).value["act_version"] != self.act.row.version
-        return bool(is_newer or one.seen["act"] != facts_of(self.file, self.incident, self.act))
+        cited = {statement["report"] for statement in one.seen["statements"] if statement["report"]}
+        live = {link["report"] for link in self.incident.body.reports}
+        against = {link["report"] for link in self.incident.body.reports if link["type"] == "contradicts"}
+        # a report that contradicts and is not weighed, or one that is cited and no longer linked, came after the proposal
+        return bool(is_newer or against - cited or cited - live or one.seen["act"] != facts_of(self.file, self.incident, self.act))
 
 
 def read_sheet(session: Session, actor: Actor, session_id: bytes, case_id: UUID, act_id: UUID, *, now: datetime) -> Sheet:
@@ -189,6 +193,7 @@ def take(
     else:
         row, body = item.row, item.body
         row.state, body.assessor = step.after, actor.member_id
+    _trail(body, "taken", actor, "", now)  # who ever worked on it does not review it
     save_finding(session, actor, row, body, "finding.taken", now=now, details=_details(sheet) | {"from": before.value})
 
 
@@ -241,6 +246,9 @@ def propose(
     body = item.body
     _write(body, typed, sheet)
     missing = missing_for(body)
+    live = {link["report"] for link in sheet.incident.body.reports}
+    if any(item["report"] and item["report"] not in live for item in body.statements):
+        missing.append("unlinked")  # withdrawn, or no longer about this incident
     if missing:
         raise IncompleteError(missing)
     note = check_note(note, sheet.file)
@@ -416,11 +424,28 @@ def dispute(
 
 def dispute_contradicted(session: Session, actor: Actor, file: CaseFile, incidents: Collection[UUID], *, now: datetime) -> int:
     """Dispute every confirmed finding on an incident that a new report contradicts; returns how many."""
+    return _dispute_all(session, actor, file, incidents, now, cited=None)
+
+
+def dispute_withdrawn(session: Session, actor: Actor, report_id: UUID, incidents: Iterable[IncidentItem], *, now: datetime) -> int:
+    """Dispute every confirmed finding that stands on a report which was withdrawn or unlinked; returns how many."""
+    homes = {incident.row.case_id for incident in incidents}
+    ids = {incident.id for incident in incidents}
+    files = [read_case(session, actor, home) for home in sorted(homes, key=str)]
+    return sum(_dispute_all(session, actor, file, ids, now, cited=str(report_id)) for file in files)
+
+
+def _dispute_all(session: Session, actor: Actor, file: CaseFile, incidents: Collection[UUID], now: datetime, *, cited: str | None) -> int:
+    """Dispute the confirmed findings on these incidents; with `cited`, only those that stand on this report."""
     acts = {act.id: (incident, act) for incident, act in file.all_acts if incident.id in incidents}
-    found, _ = open_findings(session, actor, list(acts))
+    found, damaged = open_findings(session, actor, list(acts))
+    if damaged:
+        raise DamagedError  # whether it has to be disputed cannot be said
     count = 0
     for act_id, item in found.items():
         if item.row.state is FindingState.CONFIRMED and is_borne(actor.chain, item):
+            if cited is not None and not (item.round and any(one["report"] == cited for one in item.round.seen["statements"])):
+                continue
             incident, act = acts[act_id]
             details = {"case": file.body.code, "act": ref_of(incident, act), "type": act.body.type}
             _dispute(session, actor, item, "", "new_information", details, now)
@@ -619,9 +644,15 @@ def _barred(
     verdict: Verdict | None,
     approved: tuple[Approved, ...],
 ) -> dict[str, str] | None:
-    """Say who may not review: who signed, who accepted a report that is linked or cited, and who wrote to its source."""
+    """Say who may not review: who assessed or signed, who linked or accepted a report, linked now or once, and who wrote to its source.
+
+    A link that was taken back counts as well: else its maker could take it back, review, and link again.
+    """
     is_waiting = finding is not None and finding.row.state in WAITING
     ids = {entry["report"] for entry in incident.body.reports}
+    ids |= {
+        str(item.report.id) for item in open_all(session, actor) if any(link["incident"] == str(incident.id) for link in item.work.links)
+    }
     if is_waiting and finding and finding.round:
         ids |= {statement["report"] for statement in finding.round.seen["statements"] if statement["report"]}
     rows = [row for report in sorted(ids) if (row := session.get(Report, UUID(report))) is not None]
@@ -636,6 +667,9 @@ def _barred(
         barred.update((letter.message.author, "wrote") for letter in written)
         linkers = [entry["by"] for entry in item.work.links if entry["incident"] == str(incident.id)]
         barred.update((member, "accepted") for member in (item.work.accepted_by, *linkers) if member)
+    if is_waiting and finding:
+        barred.update((entry["by"], "assessed") for entry in finding.body.trail if entry["what"] == "taken")
+        barred.update((approvals.proposal_of(one).member, "assessed") for one in finding.body.rounds)
     if is_waiting and verdict:
         barred.update((one.signed.member, "signed") for one in approved)
         barred.update((member, "proposer" if part == PROPOSER else "signed") for part, member in verdict.signers.items())

@@ -186,6 +186,7 @@ def sign(session: Session, actor: Actor, server_secret: ServerSecret, *, digest:
         _check_newcomer(actor, invited, change.member, typed)
     if actor.keys.team:
         check_row(session, actor, _version_of(row))
+    _check_wraps(session, actor.chain.newest, draft)
     append(session, actor, "manifest.signed", now=now, about=DRAFT, details={"manifest": digest})
     _put_in_force(session, actor, _signed(actor, SignedManifest(row.body, row.signatures)), now, invited)
 
@@ -326,6 +327,22 @@ def _put_in_force(session: Session, actor: Actor, signed: SignedManifest, now: d
     session.get_one(Member, member.id).public = None
     session.delete(session.get_one(Invitation, invited.id))
     append(session, actor, "member.granted", now=now, about=f"member:{member.id}", details={**details, "role": invited.role})
+
+
+def _check_wraps(session: Session, newest: Manifest, draft: Draft) -> None:
+    """Refuse a draft whose fresh secrets do not reach everybody who must hold them: it was taken back, or its wraps were deleted.
+
+    Raises:
+        DamagedError: a holder, or recovery, would be left without the key of the new epoch.
+    """
+    after = draft.manifest
+    for record, name, was, now in ((_EPOCHS[0], TEAM, newest.team, after.team), (_EPOCHS[1], AUDIT, newest.audit, after.audit)):
+        if was.epoch == now.epoch:
+            continue
+        holders = {f"member:{member.id}" for member in after.members.values() if name in secrets_of(member.roles)} | {"recovery"}
+        found = set(session.scalars(select(KeyWrap.recipient).where(KeyWrap.record == record, KeyWrap.epoch == now.epoch)))
+        if holders - found:
+            raise DamagedError
 
 
 def _drop_fresh(session: Session, newest: Manifest) -> None:

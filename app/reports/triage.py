@@ -1,7 +1,7 @@
 """Triage: open, claim, mark, describe, note. Each is an entry in the transaction that makes the change."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from app.reports.queue import grant_lease, has_lease, mark_seen, owner_of, read_
 from app.reports.records import Opened, head_of, name_of, open_all, open_body, open_reports, save_report
 from app.reports.states import CLOSED, may_go
 from app.store.reports import Report, ReportState
+from app.vault.encoding import to_jcs
 from app.vault.mailbox import ReportBody
 
 MAX_GIST: Final = 160
@@ -24,6 +25,7 @@ MAX_TRANSLATION: Final = 60_000
 MAX_NOTE: Final = 4_000
 MAX_NAMED: Final = 20
 MAX_REASON: Final = 2_000
+RESERVE: Final = 200_000  # bytes of work up to which notes and descriptions may fill it, so that a withdrawal always fits
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -200,6 +202,7 @@ def describe(
     changed = [name for name, value in (("gist", gist), ("summary", summary), ("translation", translation)) if getattr(work, name) != value]
     if not changed:
         return
+    _check_room(opened, sum(len(text.encode()) for text in (gist, summary, translation)))
     work.gist, work.summary, work.translation = gist, summary, translation
     _save(session, actor, opened, "report.described", now, {"fields": changed})
 
@@ -214,6 +217,7 @@ def add_note(session: Session, actor: Actor, session_id: bytes, report_id: UUID,
         raise MalformedError
     opened = leased(session, actor, session_id, report_id, now=now)
     note = {"by": actor.member_id, "day": day_of(now), "text": text}
+    _check_room(opened, len(text.encode()))
     if opened.work.notes[-1:] == [note]:  # sent twice: a double click, or a page loaded again
         return
     opened.work.notes.append(note)
@@ -309,8 +313,11 @@ def mark_duplicate(session: Session, actor: Actor, session_id: bytes, report_id:
     _save(session, actor, other, "report.repeated", now, {"by": name_of(report_id)})
 
 
-def withdraw(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime) -> None:
-    """Withdraw a report for its source: nothing more is done with it or written to them.
+def withdraw(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime) -> list[UUID]:
+    """Withdraw a report for its source: nothing more is done with it or written to them, and its links end.
+
+    Returns:
+        The incidents whose links ended; their other end is for the caller (`app.cases.links.withdraw`).
 
     Raises:
         MalformedError: no reason, or too long.
@@ -325,7 +332,11 @@ def withdraw(session: Session, actor: Actor, session_id: bytes, report_id: UUID,
     report.state, opened.work.closing = ReportState.WITHDRAWN, None
     opened.work.closed = _closed(actor, ReportState.WITHDRAWN, now)
     opened.work.notes.append({"by": actor.member_id, "day": day_of(now), "text": reason})
+    live = [item for item in opened.work.links if item["ended"] is None]
+    for item in live:
+        item["ended"] = {"by": actor.member_id, "day": day_of(now), "reason": reason}
     _save(session, actor, opened, "report.withdrawn", now, {"from": before.value})
+    return [UUID(item["incident"]) for item in live]
 
 
 def reopen(session: Session, actor: Actor, session_id: bytes, report_id: UUID, *, reason: str, version: int, now: datetime) -> None:
@@ -397,6 +408,16 @@ def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opene
         UnknownError, DamagedError: as `read_conversation`.
     """
     return _opened(session, actor, report_id)
+
+
+def _check_room(opened: Opened, more: int) -> None:
+    """Keep room for what must always be possible.
+
+    Raises:
+        MalformedError: the work is full.
+    """
+    if len(to_jcs(asdict(opened.work))) + more > RESERVE:
+        raise MalformedError
 
 
 def _asked(session: Session, actor: Actor, session_id: bytes, report_id: UUID, version: int, now: datetime) -> Opened:

@@ -134,7 +134,7 @@ class Walk:
         self.triage("Timur", "spam", triage.close)
         self.triage("Ruth", "spam", triage.reopen, reason=self.name("reopening"))
         self.triage("Nigora", "twin", triage.mark_duplicate, of=self.reports["linked"])
-        self.triage("Nigora", "gone", triage.withdraw, reason=self.name("withdrawing"))
+        self.triage("Nigora", "gone", links.withdraw, reason=self.name("withdrawing"))
 
     def _letter(self, name: str, act: Any) -> None:
         with self.as_member(name) as (session, actor, _):

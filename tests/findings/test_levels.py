@@ -575,3 +575,17 @@ def test_a_household_and_an_origin_of_one_name_are_two_voices() -> None:
     one, other = Statement(**{**STATEMENT, "origin": "a"}), Statement(**{**STATEMENT, "origin": "b", "household": "a"})
 
     assert explain(replace(Inputs.from_value(GOOD), statements=(one, other))).origins == 2
+
+
+@pytest.mark.parametrize("spelling", ["asia-plus", "Asia\u2011Plus", " Asia  Plus ", "ASIA–PLUS"])
+def test_another_spelling_is_no_second_origin(spelling: str) -> None:
+    """A capital, a space or another hyphen must not make one source two."""
+    one = {
+        "reliability": "B", "credibility": 2, "first_hand": True, "detailed": True, "consistent": True, "documentary": False,
+        "authentic": False, "accused": False, "admission": False, "origin": "Asia-Plus", "household": None,
+    }  # fmt: skip
+    given = {"plausible": True, "fits_pattern": True, "agency": True, "contradictions": []}
+    twice = Inputs.from_value({**given, "statements": [one, {**one, "origin": spelling}]})
+    other = Inputs.from_value({**given, "statements": [one, {**one, "origin": "Ozodi"}]})
+
+    assert (compute(twice).level, compute(other).level) == ("L2", "L3")

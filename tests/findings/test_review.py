@@ -607,17 +607,30 @@ def test_the_second_round_stands_beside_the_first(world: World) -> None:
 
 
 def test_who_returned_may_propose_and_then_not_review(world: World) -> None:
-    """Four eyes hold in each round."""
+    """Four eyes hold over all rounds: who ever assessed it does not review it, also when somebody else proposed the same words."""
     world.review()
     world.do("Timur", "give_back")
     world.do("Timur", "take")
     world.do("Timur", "propose")
 
-    with pytest.raises(BarredError):
-        world.do("Ruth", "assign", reviewer=world.id_of("Timur"))
-    world.do("Ruth", "assign", reviewer=world.id_of("Nigora"))
-    world.do("Nigora", "confirm")
+    for name in ("Timur", "Nigora"):
+        with pytest.raises(BarredError):
+            world.do("Ruth", "assign", reviewer=world.id_of(name))
+    world.do("Ruth", "assign", reviewer=world.id_of("Ruth"))
+    world.do("Ruth", "confirm")
     assert world.state() is S.CONFIRMED
+
+
+def test_who_worked_on_an_assessment_that_a_lead_took_over_does_not_review_it(world: World) -> None:
+    """Else one person writes everything, another signs it as a proposal, and the first one confirms."""
+    world.do("Nigora", "take")
+    world.do("Nigora", "assess")
+    world.do("Ruth", "take")
+    world.do("Ruth", "propose")
+
+    with pytest.raises(BarredError):
+        world.do("Ruth", "assign", reviewer=world.id_of("Nigora"))
+    assert world.sheet("Timur").barred == {world.id_of("Nigora"): "assessed", world.id_of("Ruth"): "proposer"}
 
 
 def test_a_return_says_why(world: World) -> None:
@@ -666,6 +679,7 @@ def test_a_dispute_is_settled_and_its_words_stay(world: World) -> None:
     item = world.item()
     assert (len(item.body.rounds), item.row.state) == (2, S.CONFIRMED)
     assert [(entry["what"], entry["text"], entry["reason"]) for entry in item.body.trail] == [
+        ("taken", "", ""),
         ("disputed", "Another day.", "facts_wrong"),
         ("settled_confirmed", "The day does not matter.", ""),
         ("disputed", "Once more.", "other"),
@@ -832,7 +846,7 @@ def test_minors_and_sexual_violence_are_found_in_the_records(world: World) -> No
         if act["type"].startswith("SEX_")
         or incident.get("sensitive")
         or any(people[key].get("minor") for key in act["victims"])
-        or (not act["victims"] and incident.get("contains_minor"))
+        or incident.get("contains_minor")
     }
     world.place(ACT)
 
@@ -865,3 +879,71 @@ def test_an_incident_without_a_minor_needs_no_officer(world: World) -> None:
         incident = deepcopy(sheet.incident.body)
         incident.minor = minor
         assert needs_protection(sheet.file, replace(sheet.incident, body=incident), act) is expected
+
+
+def test_a_contradiction_that_came_after_the_proposal_stands_in_its_way(world: World) -> None:
+    """A report that contradicts and is not among the statements: the proposal can only be returned."""
+    world.review()
+    report_id = world.report(accepted_by="Ruth")
+    _unlink(world, report_id, "Ruth")
+    _link_again(world, report_id, "Ruth", "contradicts")
+
+    assert world.sheet("Timur").is_stale
+    with pytest.raises(ConflictError):
+        world.do("Timur", "confirm")
+    world.do("Timur", "give_back")
+    assert world.state() is S.RETURNED
+
+
+def test_a_link_taken_back_still_bars_its_maker(world: World) -> None:
+    """Else one takes it back, reviews, and links again."""
+    report_id = world.report(accepted_by="Timur")
+    _unlink(world, report_id, "Timur")
+    world.propose()
+
+    with pytest.raises(BarredError):
+        world.do("Ruth", "assign", reviewer=world.id_of("Timur"))
+
+
+def test_what_stands_on_a_withdrawn_report_is_disputed(world: World) -> None:
+    """Its links end at both ends, and it can be cited no more."""
+    report_id = world.report(accepted_by="Nigora")
+    world.do("Nigora", "take")
+    world.do("Nigora", "propose", typed=an_assessment(statements=(a_statement(report=str(report_id)),)))
+    world.do("Ruth", "assign", reviewer=world.id_of("Timur"))
+    world.do("Timur", "confirm")
+    nigora, held = world.actor("Nigora"), world.session_id("Nigora")
+
+    with world.database.write() as session:
+        report = session.get(Report, report_id)
+        assert report is not None
+        ended = links.withdraw(session, nigora, held, report_id, reason="They wrote so.", version=report.version, now=world.now)
+        count = review.dispute_withdrawn(session, nigora, report_id, ended, now=world.now)
+
+    assert (count, world.state()) == (1, S.DISPUTED)
+    sheet = world.sheet("Ruth")
+    assert sheet.incident.body.reports == []
+    world.do("Ruth", "settle", to=S.IN_ASSESSMENT, text="Its source took it back.")
+    with pytest.raises(IncompleteError) as refused:
+        world.do("Nigora", "propose", typed=an_assessment(statements=(a_statement(report=str(report_id)),)))
+    assert refused.value.missing == ["unlinked"]
+
+
+def _link_again(world: World, report_id: Any, name: str, kind: str) -> None:
+    case_id, act_id = world.place(ACT)
+    with world.database.write() as session:
+        file = leased_case(session, world.actor(name), world.session_id(name), case_id, now=world.now)
+        report = session.get(Report, report_id)
+        assert report is not None
+        links.link(
+            session,
+            world.actor(name),
+            world.session_id(name),
+            report_id,
+            case_id,
+            incidents=[file.act(act_id)[0].id],
+            kind=kind,
+            certainty="certain",
+            version=report.version,
+            now=world.now,
+        )

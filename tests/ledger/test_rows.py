@@ -470,9 +470,9 @@ def test_a_finding_stays_readable_whatever_becomes_of_it(walk: Walk) -> None:
     first = walk.step(review.reopen, "Ruth", text="New papers.")[0]["rounds"]
     walk.step(review.take, "Timur")
     walk.step(review.propose, "Timur", typed=TYPED)
-    walk.step(review.assign, "Ruth", reviewer=walk.id["Nigora"])
-    value, borne = walk.step(review.give_back, "Nigora", reason="facts_wrong", comment="Which day?", note="")
-    assert borne == second.Borne({"proposer": walk.id["Timur"], "reviewer": walk.id["Nigora"]}, returned=True, state=None)
+    walk.step(review.assign, "Ruth", reviewer=walk.id["Ruth"])
+    value, borne = walk.step(review.give_back, "Ruth", reason="facts_wrong", comment="Which day?", note="")
+    assert borne == second.Borne({"proposer": walk.id["Timur"], "reviewer": walk.id["Ruth"]}, returned=True, state=None)
     assert value["rounds"][:1] == first
     assert walk.states[-6:] == ["refuted", "reopened", "in_assessment", "proposed", "in_review", "returned"]
 

@@ -1447,3 +1447,24 @@ def test_entries_of_every_epoch_open_for_team_and_auditor(team: Team) -> None:
                 assert open_as_team(session, actor, entry).record["index"] == entry.index
         assert session.execute(text("SELECT count(*) FROM ledger_entry")).scalar_one() > 8
     assert None not in team.log("Edda")
+
+
+def test_a_removal_that_was_taken_back_cannot_be_completed_by_hand(pair: Team) -> None:
+    """Its row put back, an administrator as the second hand: the secrets of its epoch are gone, and the keyring stays."""
+    for name in ("Ruth", "Omid", "Jonas"):
+        pair.actor(name)
+    assert not pair.remove("Ruth", "Nigora")
+    with sqlite3.connect(pair.instance.path) as connection:
+        kept = connection.execute("SELECT body, signatures, lifter, version FROM manifest_draft").fetchone()
+    connection.close()
+    pair.withdraw("Ruth")
+    pair.withdraw("Omid")
+    with sqlite3.connect(pair.instance.path) as connection:
+        connection.execute("UPDATE manifest_draft SET body = ?, signatures = ?, lifter = ?, version = ?", kept)
+    connection.close()
+
+    with pytest.raises(DamagedError):
+        pair.sign("Jonas")
+
+    assert pair.chain.newest.epoch == 1
+    assert pair.id("Nigora") in pair.chain.newest.members

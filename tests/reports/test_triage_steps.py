@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.cases import links
 from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, NotWantedError, SamePersonError, TakenError, UnknownError
 from app.members import change
 from app.reports import letters, queue, triage
@@ -299,7 +300,7 @@ def test_withdrawing_and_opening_again_need_a_reason(reason: str, world: World) 
     """One that fits."""
     actor, held = world.people[OWNER]
     with pytest.raises(MalformedError), world.database.write() as session:
-        triage.withdraw(session, actor, held, world.report, reason=reason, version=world.version(session), now=world.now)
+        links.withdraw(session, actor, held, world.report, reason=reason, version=world.version(session), now=world.now)
     world.do(w.repeat)
 
     with pytest.raises(MalformedError), world.database.write() as session:

@@ -201,7 +201,7 @@ def close_as(to: ReportState) -> Callable[[World, Session, str], None]:
 
 def withdraw(world: World, session: Session, name: str) -> None:
     actor, held = world.people[name]
-    triage.withdraw(session, actor, held, world.report, reason="They wrote so.", version=world.version(session), now=world.now)
+    links.withdraw(session, actor, held, world.report, reason="They wrote so.", version=world.version(session), now=world.now)
 
 
 def reopen(world: World, session: Session, name: str) -> None:

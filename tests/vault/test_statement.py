@@ -501,6 +501,11 @@ def test_a_refutation_or_a_minor_needs_a_third_person() -> None:
             assert borne[2] == ("confirmed" if decision == "level" else "refuted")
 
 
+def a_victim(minor: str | None) -> dict[str, Any]:
+    """Return the first victim of the snapshot, with another answer on age."""
+    return {**seen_round().seen["act"]["victims"][0], "minor": minor}
+
+
 @pytest.mark.parametrize(
     ("facts", "is_needed"),
     [
@@ -508,7 +513,9 @@ def test_a_refutation_or_a_minor_needs_a_third_person() -> None:
         ({"type": "SEX_EXAM"}, True),
         ({"type": "NOT_IN_THE_VOCABULARY"}, True),
         ({"sensitive": "sexual_violence"}, True),
-        ({"incident_minor": "yes"}, False),  # there is a victim, of whom it is said
+        ({"incident_minor": "yes"}, True),  # of the victim it is not said
+        ({"incident_minor": "yes", "victims": [a_victim("no")]}, False),
+        ({"incident_minor": "yes", "victims": [a_victim("no"), a_victim(None)]}, True),
         ({"incident_minor": "yes", "victims": []}, True),
         ({"incident_minor": "probable", "victims": []}, True),
         ({"incident_minor": "no", "victims": []}, False),
