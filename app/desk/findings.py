@@ -219,8 +219,21 @@ def _do(case_id: UUID, act_id: UUID, step: Callable[..., None], *, words: Words 
         with here.database.write() as session:
             step(session, me, session_id, case_id, act_id, version=number("version"), now=here.clock(), **values)
     except (RefusedError, MalformedError, BusyError) as error:
-        return _refuse(case_id, act_id, _record_refusal(case_id, act_id, error), words or {})
+        if not (isinstance(error, ConflictError) and _is_signed_already(case_id, act_id)):
+            return _refuse(case_id, act_id, _record_refusal(case_id, act_id, error), words or {})
     return redirect(url_for("desk.show_finding", case_id=case_id, act_id=act_id), 303)
+
+
+def _is_signed_already(case_id: UUID, act_id: UUID) -> bool:
+    """Whether the same form came twice: its first copy signed, and the finding stands as that left it."""
+    here = deps()
+    try:
+        with here.database.read() as session:
+            item = review.read_sheet(session, actor(), signed_in().keys.id, case_id, act_id, now=here.clock()).finding
+    except RefusedError:
+        return False
+    signed = item.round.signatures if item and item.round else []
+    return bool(item and signed and signed[-1]["by"] == actor().member_id and item.row.version == number("version") + 1)
 
 
 def _record_refusal(case_id: UUID, act_id: UUID, error: PaivandError) -> PaivandError:

@@ -909,3 +909,19 @@ def test_only_an_officer_has_the_pages_of_one(desk: Desk) -> None:
         for action in (url, f"{url}/open"):
             assert member.client.post(action, data={"csrf": csrf, "decision": "confirm"}).status_code == 403
     assert desk.world.approvals() == []
+
+
+def test_signing_twice_with_one_page_is_signing_once(desk: Desk) -> None:
+    """A double click: the second copy of the form is told what the first one did, not that nothing was signed."""
+    desk.review()
+    page, version = desk.member("Timur"), str(desk.world.version(ACT))
+    csrf, data = page.form("/lock").value("csrf"), {"read": "1", "comment": "", "note": ""}
+    before = desk.world.size()
+
+    for _ in range(2):
+        page.post(f"{desk.url()}/confirmation", {"csrf": csrf, "version": version, **data})
+        assert page.page.status_code == 200
+        assert "Not signed" not in said(page)
+
+    assert desk.world.state() is S.CONFIRMED
+    assert desk.world.size() == before + 1
