@@ -25,7 +25,7 @@ WIDTHS: Final = (320, 1280)
 SCHEMES: Final = ("light", "dark")
 MAX_HEIGHT: Final = 2400
 LIST_HEIGHT: Final = 1200  # a long list repeats itself
-MAX_BYTES: Final = 7 * 2**20
+MAX_BYTES: Final = 8 * 2**20
 FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -64,10 +64,10 @@ ANSWERS: Final = {"plausible": "yes", "fits_pattern": "yes", "agency": "no"}
 LINES: Final = {
     "confirm": "Somebody who saw it, or a paper of the same days.",
     "refute": "A record that they were elsewhere.",
-    "speaks_for": "It fits what happened in the same week.\nTwo origins tell of it.",
+    "speaks_for": "It fits what else happened in that week.",
     "speaks_against": "Nobody who was there has been heard.\nWho exactly did it is not stated.",
-    "reasoning": "Two origins, neither of them first-hand. Both are consistent and fit the week; nobody names a day.",
-    "note": "Two origins, one of them retold.",
+    "reasoning": "What is told is consistent and fits the week, and none of it is first-hand.",
+    "note": "Nothing first-hand so far.",
 }
 GISTS: Final = {"Persian": "Father taken off a flight; passport taken later", "Tajik": "Passports taken; no travel beyond the town"}
 
@@ -284,7 +284,7 @@ def invite(admin: Page, newcomer: Page, demo: Demo) -> None:
     admin.goto(f"{demo.address}/desk/members")
     admin.fill("[name=name]", "Marta")
     admin.select_option("[name=role]", "caseworker")
-    press(admin, "text=Invite >> visible=true")
+    press(admin, "form[action$=invitations] button")
     newcomer.goto(f"{demo.address}/desk/join")
     newcomer.fill("[name=code]", admin.locator("[role=status] code").first.inner_text())
     press(newcomer, ".go")
@@ -368,7 +368,7 @@ def main() -> None:
     size = sum(path.stat().st_size for path in taken)
     print(f"pictures: {len(taken)} in {IMAGES.relative_to(ROOT)}, {size // 1024} KiB")
     if size > MAX_BYTES:
-        raise SystemExit("pictures: more than 4 MiB together")
+        raise SystemExit(f"pictures: more than {MAX_BYTES // 2**20} MiB together")
 
 
 if __name__ == "__main__":

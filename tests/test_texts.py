@@ -54,6 +54,18 @@ def texts() -> dict[Forms, frozenset[str]]:
     return found
 
 
+def test_no_text_hides_in_a_formatted_string() -> None:
+    """Babel does not look into them, so such a text would stay English on every page."""
+    hidden = re.compile(r"""f(['"]).*\{_\(""")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted((ROOT / "app").rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if hidden.search(line)
+    ]
+    assert found == []
+
+
 @cache
 def catalogue(code: str) -> Catalog:
     """Return the catalogue of a language, by what its own header says."""

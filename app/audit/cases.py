@@ -125,9 +125,10 @@ def _days(one: Round) -> int | None:
 def _further(one: Round, log: Log) -> list[str]:
     """Return the signatures of the protection officer and of a lead, given or missing."""
     given = {Fault.PROTECTION: one.protection, Fault.LEAD: one.lead}
+    open_yet = _("not yet")
     titles = {Fault.PROTECTION: _("protection officer"), Fault.LEAD: _("lead")}
     return [
-        f"{titles[part]}: {log.name(entry.actor) if entry else _('not yet')}"
+        f"{titles[part]}: {log.name(entry.actor) if entry else open_yet}"
         for part, entry in given.items()
         if entry is not None or part in one.needed
     ]

@@ -90,11 +90,11 @@ def eyes_words(sight: Sight) -> dict[str, str]:
         case Eyes.BOTH:
             return {"text": f"✓ {people_text(sight.people)}", "kind": "ok"}
         case Eyes.HALF:
-            return {"text": f"◐ {_('one of two')}", "kind": "due"}
+            return {"text": "◐ " + _("one of two"), "kind": "due"}
         case Eyes.BROKEN:
-            return {"text": f"✕ {_('not two people')}", "kind": "over"}
+            return {"text": "✕ " + _("not two people"), "kind": "over"}
         case Eyes.REFUSED:
-            return {"text": f"✕ {_('refused')}", "kind": "over"}
+            return {"text": "✕ " + _("refused"), "kind": "over"}
         case _:
             return {"text": _("not needed"), "kind": ""}
 

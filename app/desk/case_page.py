@@ -449,7 +449,8 @@ def _other(sight: Sight, key: str) -> str:
     if item is None:
         return _("damaged record")
     case = sight.cases.get(item.row.case_id) if item.row.case_id else None
-    return f"{code_of(item)}, {labels.relation_text(item.body)}, {case.body.code if case else _('no case')}"
+    home = case.body.code if case else _("no case")
+    return f"{code_of(item)}, {labels.relation_text(item.body)}, {home}"
 
 
 def _questions(sight: Sight) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def link_report(report_id: UUID, case_id: UUID) -> ResponseReturnValue:
             _link(session, report_id, case_id, _ids(boxes["incident"]), is_new=boxes["new"] == "1")
     except (RefusedError, MalformedError, BusyError) as error:
         refusal = refusal_for(error)
-        said = f"{_('Not linked.')} {problem}" if problem else f"{refusal.title}. {refusal.text} {refusal.todo}"
+        said = " ".join((_("Not linked."), problem)) if problem else f"{refusal.title}. {refusal.text} {refusal.todo}"
         try:
             return _page(report_id, case_id, boxes=boxes, alert={"kind": "warn", "text": said}), refusal.status
         except RefusedError:
@@ -150,7 +150,7 @@ def link_new_case(report_id: UUID) -> ResponseReturnValue:
         NamedError: _("The title holds a name that stands beside it. It is shown in lists: say it without names.")
     }
     if problem:
-        words[MalformedError] = f"{_('No case was begun.')} {problem}"
+        words[MalformedError] = " ".join((_("No case was begun."), problem))
     return act_on(report_id, act, *NEW_CASE, words=words)
 
 
