@@ -31,7 +31,7 @@ FINDINGS: Final[dict[FindingState, tuple[Any, str]]] = {
     FindingState.IN_REVIEW: (_l("in review"), "half"),
     FindingState.RETURNED: (_l("returned"), "stop"),
     FindingState.CONFIRMED: (_l("confirmed"), "full"),
-    FindingState.DISPUTED: (_l("disputed"), "stop"),
+    FindingState.DISPUTED: (_l("disputed"), "hot"),
     FindingState.UNVERIFIABLE: (_l("unverifiable"), "full"),
     FindingState.REFUTED: (_l("refuted"), "full"),
     FindingState.REOPENED: (_l("reopened"), "half"),
