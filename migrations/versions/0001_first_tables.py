@@ -172,6 +172,16 @@ def upgrade() -> None:
                 f"CREATE TRIGGER ledger_entry_no_{verb.lower()} BEFORE {verb} ON ledger_entry "
                 "BEGIN SELECT RAISE(ABORT, 'an entry is final'); END"
             )
+    else:
+        op.execute(
+            "CREATE FUNCTION ledger_entry_is_final() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'an entry is final'; END $$"
+        )
+        for verb in ("UPDATE", "DELETE", "TRUNCATE"):
+            op.execute(
+                f"CREATE TRIGGER ledger_entry_no_{verb.lower()} BEFORE {verb} ON ledger_entry "
+                "FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_is_final()"
+            )
 
 
 def downgrade() -> None:
@@ -188,6 +198,8 @@ def downgrade() -> None:
     op.drop_table("manifest")
     op.drop_table("ledger_head")
     op.drop_table("ledger_entry")
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION ledger_entry_is_final()")
     op.drop_table("lease")
     op.drop_table("key_wrap")
     op.drop_index(op.f("ix_dedupe_hour"), table_name="dedupe")

@@ -36,7 +36,6 @@ def sealed_row(name: str, *columns: sa.Column[Any]) -> None:
 
 def set_report_states(states: tuple[str, ...], former: tuple[str, ...]) -> None:
     with op.batch_alter_table("report", table_kwargs={"sqlite_with_rowid": False}) as batch:
-        batch.drop_constraint("report_state", type_="check")
         batch.alter_column("state", type_=choice(states, "report_state"), existing_type=choice(former, "report_state"), nullable=False)
 
 
