@@ -72,17 +72,26 @@ class FoundingConfig:
 
 
 def write_secret(path: Path, secret: bytes) -> None:
-    """Write a new secret, readable by its owner only.
+    """Write a new server secret, readable by its owner only.
 
     Raises:
         ConfigError: the file exists already.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        write_private(path, secret.hex() + "\n")
     except FileExistsError:
         raise ConfigError(f"{path} exists already; a new instance needs a new server secret") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read.
+
+    Raises:
+        FileExistsError: the file exists already.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret.hex() + "\n")
+        file.write(text)
 
 
 def read_secret(path: Path) -> bytes:

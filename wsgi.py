@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.factory import create_app
-from config import FACES, Config
+from app.web.production import harden_process
+from config import FACES, Config, ConfigError
 
 _ENTRIES: Final[dict[str, tuple[str, ...]]] = {**{face: (face,) for face in FACES}, "app": FACES}
 
@@ -13,4 +14,10 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """Build only the application that is asked for, so that a process knows one face and its keys alone."""
     if name not in _ENTRIES:
         raise AttributeError(name)
-    return create_app(Config.from_env(), faces=_ENTRIES[name])
+    try:
+        config = Config.from_env()
+        if config.production:
+            harden_process()
+        return create_app(config, faces=_ENTRIES[name])
+    except ConfigError as error:
+        raise SystemExit(f"paivand: {error}") from None  # one line for the operator, not a traceback

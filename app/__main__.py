@@ -23,12 +23,12 @@ from app.members.chain import ChainKeeper
 from app.members.found import found, missing_staff
 from app.members.policy import secrets_of
 from app.reports.receive import sweep_marks
-from app.store import migrate
+from app.store import migrate, roles
 from app.store.database import Database
 from app.vault.encoding import to_b64
 from app.vault.keyring import ServerSecret
 from app.vault.manifest import AUDIT, TEAM
-from config import Config, ConfigError, FoundingConfig, write_secret
+from config import FACES, Config, ConfigError, FoundingConfig, write_private, write_secret
 
 _MISSING = {
     "second-person": "you cannot release messages or confirm findings yet: a second caseworker is missing",
@@ -80,7 +80,37 @@ def upgrade() -> None:
     """Bring the database to the schema of this version."""
     database = Database(Config.from_env().database)
     migrate.upgrade(database)
+    if not database.is_sqlite:
+        with database.engine.begin() as connection:
+            if roles.are_there(connection):
+                roles.grant_all(connection, {})  # what a new table needs
     click.echo(f"schema {migrate.current(database)}")
+
+
+@main.command("roles")
+@click.option(
+    "--passwords", "folder", type=click.Path(file_okay=False, path_type=Path), help="write FACE.pgpass here, one password per face"
+)
+def make_roles(folder: Path | None) -> None:
+    """Create the three database roles of a PostgreSQL instance, or give them again exactly what they may; run by its owner."""
+    database = Database(Config.from_env().database)
+    if database.is_sqlite:
+        raise click.ClickException("SQLite has no roles: there the intake's blindness rests on keys alone")
+    if not migrate.is_current(database):
+        raise click.ClickException("the database has another schema: run `python -m app upgrade` first")
+    files = {face: folder / f"{face}.pgpass" for face in FACES} if folder else {}
+    if folder is not None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file in files.values():
+        if file.exists():
+            raise click.ClickException(f"{file} exists already; remove the three files to draw new passwords")
+    passwords = {face: secrets.token_hex(32) for face in files}
+    with database.engine.begin() as connection:
+        roles.grant_all(connection, passwords)
+        for face, file in files.items():
+            write_private(file, f"*:*:*:*:{passwords[face]}\n")
+    for face in FACES:
+        click.echo(f"{face}: role {roles.role_of(face)}" + (f", password in {files[face]}" if files else ""))
 
 
 @main.command()

@@ -15,6 +15,7 @@ from app.audit import views as audit
 from app.desk import approvals, cases, findings, letters, links, members, pages, queue, report
 from app.errors import ForeignFormError
 from app.i18n.languages import CATALOGUES, Languages, direction
+from app.i18n.text import install_texts
 from app.intake import views as intake
 from app.members.chain import ChainKeeper
 from app.members.policy import Permission
@@ -22,8 +23,9 @@ from app.store import migrate
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
 from app.vault.keyring import ServerSecret
-from app.web import gate, headers, limits, refusals, sessions, staff
+from app.web import gate, headers, limits, production, refusals, sessions, staff
 from app.web.deps import Deps, attach, deps
+from app.web.offload import Offload
 from app.web.refusals import Refusal
 from app.web.staff import LANGUAGE_COOKIE
 from config import FACES, Config, ConfigError
@@ -64,9 +66,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
     app = _QuietFlask("app", static_folder=None, template_folder="web/templates")
     app.url_map.strict_slashes = True
     limits.set_limits(app, config.hosts)
-    database = Database(config.database)
-    if not migrate.is_current(database):
-        raise ConfigError("the database has another schema: run `python -m app upgrade`")
+    database = _open(config, faces, app)
     made = Deps(
         config=replace(config, server_secret=None),
         clock=clock or _now,
@@ -74,10 +74,12 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         chain=ChainKeeper(database, config.root, config.state),
         hourly_keys=HourlyKeys(),
         languages=Languages(only_reviewed=config.production),
+        offload=Offload(is_sqlite=database.is_sqlite),
         host_secret=secrets.token_bytes(32),
     )
     attach(app, made)
     Babel(app, default_translation_directories=str(CATALOGUES), locale_selector=lambda: g.get("lang", "en"))
+    install_texts(app)
     app.before_request(_choose_language)
     if set(faces) & {"desk", "audit"} and config.server_secret is not None:
         sessions.attach_secret(app, ServerSecret(config.server_secret))
@@ -102,15 +104,21 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
 def _check(config: Config, faces: Sequence[str]) -> None:
     if not faces or set(faces) - set(FACES):
         raise ConfigError(f"faces are: {', '.join(FACES)}")
-    if config.production and len(faces) != 1:
-        raise ConfigError("production serves one face per process")
-    needs_secret = bool(set(faces) & {"desk", "audit"})
-    if needs_secret and config.server_secret is None:
+    if set(faces) & {"desk", "audit"} and config.server_secret is None:
         raise ConfigError("PAIVAND_SERVER_SECRET_FILE is not set; desk and audit need it")
-    if config.production and not needs_secret and config.server_secret is not None:
-        raise ConfigError("the intake must not be given PAIVAND_SERVER_SECRET_FILE")
-    if config.production and "intake" in faces and config.state is None:
-        raise ConfigError("PAIVAND_STATE_FILE is not set: the intake remembers the newest keyring there")
+
+
+def _open(config: Config, faces: Sequence[str], app: Flask) -> Database:
+    """Open the database; in production only after everything that can be wrong around it was looked at."""
+    if config.production:
+        production.check(config, tuple(faces), app)
+    database = Database(config.database)
+    if not migrate.is_current(database):
+        raise ConfigError("the database has another schema: run `python -m app upgrade`")
+    if config.production:
+        production.check_database(database, faces[0])
+    database.revision = migrate.newest()
+    return database
 
 
 def _now() -> datetime:

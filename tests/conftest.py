@@ -235,6 +235,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def instance(template: Template, tmp_path: Path) -> Iterator[Instance]:
     made = Instance(tmp_path, template)
     shutil.copy(template.path, made.path)
+    made.path.chmod(0o600)
     yield made
     for database in made.databases:
         database.close()

@@ -317,7 +317,7 @@ def serve(instance: Instance, port: int) -> subprocess.Popen[bytes]:
         "PAIVAND_SERVER_SECRET_FILE": str(secret),
         "PAIVAND_STATE_FILE": str(instance.folder / "intake.state"),
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/demo.conf.py", "-b", f"127.0.0.1:{port}", "wsgi:app"]
     server = subprocess.Popen(
         command,
         env=environment,

@@ -141,7 +141,7 @@ def _check_port(port: int) -> None:
 
 
 def _start(port: int, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "-b", f"127.0.0.1:{port}", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/demo.conf.py", "-b", f"127.0.0.1:{port}", "wsgi:app"]
     environment = {**os.environ, **variables}  # noqa: TID251 - handed on, not read
     return subprocess.Popen(command, env=environment, cwd=Path(__file__).resolve().parents[2])  # noqa: S603 - our own words
 

@@ -17,9 +17,10 @@ from app.intake.words import notice_old, notice_strange, problem
 from app.members.policy import Permission
 from app.reports import answers, calendar
 from app.reports.mailbox import read_mailbox
-from app.reports.receive import Sending, receive_addition, receive_first
+from app.reports.receive import Received, Sending, receive_addition, receive_first
 from app.vault import receipt
-from app.web.deps import deps
+from app.vault.mailbox import Reply
+from app.web.deps import Deps, deps
 from app.web.gate import allow
 from app.web.refusals import log_failure
 
@@ -29,7 +30,7 @@ Typed = dict[str, str | list[str]]
 _STATIC: Final = Path(__file__).parent / "static"
 _BOX_FIELDS: Final = ("text",)
 _CODE_FIELDS: Final = ("code", "text")
-_MAX_CODE: Final = 400
+_SLOT: Final = "a token goes here"
 LEFT: Final = "__Host-x"
 LEFT_SECONDS: Final = 3 * 3600  # as long as a form token can live
 
@@ -130,7 +131,8 @@ def _send() -> ResponseReturnValue:
     here, collected = deps(), answers.collect(typed)
     sending = Sending("short-1", g.lang, consent().digest, collected, here.clock(), here.hour)
     try:
-        received = receive_first(here.database, here.chain.current(), secret, sending)
+        mine = here.offload.derive(receipt.derive, secret, here.chain.root)
+        received = here.offload.store(_receive, here, secret, mine, sending)
     except MalformedError:
         return _show_write(typed, faults={"text": "long"}, status=422)
     except (BusyError, ManifestError) as error:
@@ -151,16 +153,30 @@ def _show_write(
     status: int = 200,
 ) -> ResponseReturnValue:
     """Show the form; after a failure that may have come too late, with the same secret, so that a resend is the same report."""
-    page = render_template(
+    token = new_token(WRITE, secret or receipt.new_secret())
+    if not (typed or notice or faults):
+        return _blank_form().replace(_SLOT, token), status
+    return _render_form(typed, notice, faults or {}, token), status
+
+
+def _blank_form() -> str:
+    """Return the empty form, alike for everybody but for its token: rendered once per language (docs/performance.md)."""
+    pages = deps().blank_forms
+    if g.lang not in pages:
+        pages[g.lang] = _render_form({}, None, {}, _SLOT)
+    return pages[g.lang]
+
+
+def _render_form(typed: Typed, notice: str | None, faults: dict[str, str], token: str) -> str:
+    return render_template(
         "intake/write.html",
         v=typed,
         notice=notice,
-        errors=_problems(faults or {}, typed),
-        token=new_token(WRITE, secret or receipt.new_secret()),
+        errors=_problems(faults, typed),
+        token=token,
         consent=consent(),
         **_common(),
     )
-    return page, status
 
 
 def _show_receipt(secret: bytes, given: dict[str, Any]) -> ResponseReturnValue:
@@ -192,13 +208,13 @@ def _open_mailbox() -> ResponseReturnValue:
     if sent_secret(CODE) is None:
         return _show_code(typed, notice=notice_old(), status=422)
     try:
-        if len(code) > _MAX_CODE:
+        if len(code) > receipt.MAX_CODE:
             raise MalformedError
         secret = receipt.read_code(code)
     except MistypedError:
         return _show_code(typed, fault="mistyped", status=422)
     except MalformedError:
-        strange_words = receipt.unknown_words(code) if len(code) <= _MAX_CODE else []
+        strange_words = receipt.unknown_words(code) if len(code) <= receipt.MAX_CODE else []
         fault = "words" if strange_words else "code" if code.strip() else "no-code"
         return _show_code({**typed, "unknown": strange_words}, fault=fault, status=422)
     kept: Typed = {"text": typed["text"]} if typed.get("text") else {}
@@ -219,8 +235,9 @@ def _add() -> ResponseReturnValue:
         return _show_mailbox(secret, typed, notice=notice_strange() if strange else None, faults=faults, status=422)
     here = deps()
     sending = Sending("mailbox-1", g.lang, None, answers.collect(typed), here.clock(), here.hour)
+    mine = here.offload.derive(receipt.derive, secret, here.chain.root)
     try:
-        is_new = receive_addition(here.database, here.chain.current(), secret, sending)
+        is_new = here.offload.store(_receive_addition, here, mine, sending)
     except MalformedError:
         return _show_mailbox(secret, typed, faults={"text": "long"}, status=422)
     except (BusyError, ManifestError) as error:
@@ -229,24 +246,23 @@ def _add() -> ResponseReturnValue:
         return _show_mailbox(secret, typed, notice=busy, status=503)
     if has_left() and not is_new:
         return redirect("/", 303)
-    return _show_mailbox(secret, {}, sent=True, status=201)
+    return _show_mailbox(secret, {}, mine=mine, sent=True, status=201)
 
 
 def _show_mailbox(
     secret: bytes,
     typed: Typed,
     *,
+    mine: receipt.Receipt | None = None,
     notice: str | None = None,
     faults: dict[str, str] | None = None,
     sent: bool = False,
     status: int = 200,
 ) -> ResponseReturnValue:
     here = deps()
-    chain = here.chain.current()
-    keys = receipt.derive(secret, chain.root)
+    keys = mine or here.offload.derive(receipt.derive, secret, here.chain.root)
     try:
-        with here.database.read() as session:
-            replies = read_mailbox(session, keys, chain)
+        replies = here.offload.store(_read_mailbox, here, keys)
     except BusyError:
         if not sent:
             raise
@@ -263,6 +279,20 @@ def _show_mailbox(
         **_common(),
     )
     return page, status
+
+
+def _receive(here: Deps, secret: bytes, mine: receipt.Receipt, sending: Sending) -> Received:
+    return receive_first(here.database, here.chain.current(), secret, mine, sending)
+
+
+def _receive_addition(here: Deps, mine: receipt.Receipt, sending: Sending) -> bool:
+    return receive_addition(here.database, here.chain.current(), mine, sending)
+
+
+def _read_mailbox(here: Deps, mine: receipt.Receipt) -> list[Reply]:
+    chain = here.chain.current()
+    with here.database.read() as session:
+        return read_mailbox(session, mine, chain)
 
 
 def _problems(faults: dict[str, str], typed: Typed) -> list[dict[str, str]]:

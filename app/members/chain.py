@@ -21,7 +21,7 @@ _MODE: Final = 0o600
 
 def waiting_draft(session: Session, chain: Chain) -> Draft | None:
     """Return the change of people that waits for a second hand, if its signatures are good and it follows the newest manifest."""
-    row = session.get(ManifestDraft, 1)
+    row = session.execute(select(ManifestDraft.body, ManifestDraft.signatures).where(ManifestDraft.id == 1)).one_or_none()
     try:
         return read_draft(chain, SignedManifest(row.body, row.signatures)) if row else None
     except ManifestError:
@@ -63,8 +63,8 @@ class ChainKeeper:
 
     def _current(self, session: Session) -> Chain:
         known = self._chain or self._remembered()
-        rows = session.scalars(select(ManifestRow).order_by(ManifestRow.epoch)).all()
-        signed = [SignedManifest(row.body, row.signatures) for row in rows]
+        rows = session.execute(select(ManifestRow.body, ManifestRow.signatures).order_by(ManifestRow.epoch))
+        signed = [SignedManifest(body, signatures) for body, signatures in rows]
         found = verify_chain(self._root, signed) if known is None else self._longer(known, signed)
         if found is not known:
             self._remember(found)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -13,7 +13,7 @@ from app.errors import BusyError
 from app.reports.calendar import day_of, week_of
 from app.store.database import Database
 from app.store.keys import KeyWrap
-from app.store.reports import Dedupe, Report
+from app.store.reports import Dedupe, Report, ReportState
 from app.vault.encoding import sha256, to_jcs
 from app.vault.formtoken import HOURS_KEPT
 from app.vault.mailbox import seal_report, thread_id
@@ -47,13 +47,14 @@ class Received:
     is_new: bool
 
 
-def receive_first(database: Database, chain: Chain, secret: bytes, sending: Sending) -> Received:
+def receive_first(database: Database, chain: Chain, secret: bytes, receipt: Receipt, sending: Sending) -> Received:
     """Store a report once, however often it is sent (docs/adr/0004).
 
     Args:
         database: the store.
         chain: the verified manifests; the report is sealed to the newest team epoch.
         secret: the receipt secret that came with the form.
+        receipt: what `derive` made of it, before and outside any transaction.
         sending: the text.
 
     Returns:
@@ -62,11 +63,11 @@ def receive_first(database: Database, chain: Chain, secret: bytes, sending: Send
     Raises:
         BusyError: it could not be stored; nothing was.
     """
-    receipt, digest = derive(secret, chain.root), sending.digest("first")
+    digest = sending.digest("first")
     used, first, again = (receipt.dedupe_tag(what) for what in (b"used", b"first" + digest, b"again" + digest))
     for _ in range(_TRIES):
         with database.read() as session:
-            known = {tag for tag in (used, first, again) if session.get(Dedupe, tag)}
+            known = set(session.scalars(select(Dedupe.tag).where(Dedupe.tag.in_((used, first, again)))))
         if first in known:
             return Received(secret, is_new=False)
         other = next_secret(secret, again)
@@ -77,7 +78,7 @@ def receive_first(database: Database, chain: Chain, secret: bytes, sending: Send
             marks, mine = [again], derive(other, chain.root)
             before = thread_id(chain.root, receipt.signing.public, receipt.kem.public)
         try:
-            with database.write() as session:
+            with database.insert() as session:
                 _mark(session, marks, sending.hour)
                 _store(session, chain, mine, "first", sending, before)
         except IntegrityError:  # the same form at the same moment, in another worker: look again
@@ -86,7 +87,7 @@ def receive_first(database: Database, chain: Chain, secret: bytes, sending: Send
     raise BusyError
 
 
-def receive_addition(database: Database, chain: Chain, secret: bytes, sending: Sending) -> bool:
+def receive_addition(database: Database, chain: Chain, receipt: Receipt, sending: Sending) -> bool:
     """Store what somebody with a code adds, signed with the code's key; the same text within hours counts once.
 
     Returns:
@@ -95,14 +96,13 @@ def receive_addition(database: Database, chain: Chain, secret: bytes, sending: S
     Raises:
         BusyError: it could not be stored; nothing was.
     """
-    receipt = derive(secret, chain.root)
     tag = receipt.dedupe_tag(b"added" + sending.digest("addition"))
     for _ in range(_TRIES):
         with database.read() as session:
-            if session.get(Dedupe, tag):
+            if session.get(Dedupe, tag) is not None:
                 return False
         try:
-            with database.write() as session:
+            with database.insert() as session:
                 _mark(session, [tag], sending.hour)
                 _store(session, chain, receipt, "addition", sending, None)
         except IntegrityError:  # the same text at the same moment, in another worker: look again
@@ -118,8 +118,7 @@ def sweep_marks(session: Session, hour: int) -> None:
 
 def _mark(session: Session, tags: list[bytes], hour: int) -> None:
     sweep_marks(session, hour)
-    session.add_all([Dedupe(tag=tag, hour=hour) for tag in tags])
-    session.flush()
+    session.connection().execute(insert(Dedupe), [{"tag": tag, "hour": hour} for tag in tags])
 
 
 def _store(session: Session, chain: Chain, receipt: Receipt, kind: str, sending: Sending, first: bytes | None) -> None:
@@ -138,14 +137,11 @@ def _store(session: Session, chain: Chain, receipt: Receipt, kind: str, sending:
         answers=sending.answers,
         first=first,
     )
-    session.add(Report(id=report_id, week=week_of(sending.now), body=sealed.body))
-    session.add(
-        KeyWrap(
-            record=f"report:{report_id}",
-            part="body",
-            version=1,
-            recipient="team",
-            epoch=team.epoch,
-            sealed=sealed.bundle,
-        )
+    connection = session.connection()  # Core in this one place: the unit of work costs more than all the sealing (docs/performance.md)
+    connection.execute(
+        insert(Report), {"id": report_id, "week": week_of(sending.now), "body": sealed.body, "state": ReportState.WAITING, "version": 0}
+    )
+    connection.execute(
+        insert(KeyWrap),
+        {"record": f"report:{report_id}", "part": "body", "version": 1, "recipient": "team", "epoch": team.epoch, "sealed": sealed.bundle},
     )

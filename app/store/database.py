@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -44,6 +45,8 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
         self._reading = self.engine if self.is_sqlite else self.engine.execution_options(**_ONE_VIEW)
         self._writing = self.engine.execution_options(paivand_write=True)
+        self._emptier: sqlite3.Connection | None = None
+        self._emptying = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,10 +88,13 @@ class Database:
 
     def empty_wal(self) -> None:
         """Empty SQLite's write-ahead log: its history would tell which rows were written together. Waits for nobody."""
-        if self.path is not None:
-            # what was committed stays committed: if somebody reads just now, the next write empties it
-            with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=0)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.path is None:
+            return
+        # what was committed stays committed: if somebody reads just now, the next write empties it
+        with self._emptying, suppress(sqlite3.Error):
+            if self._emptier is None:  # a connection of its own, kept: opening one costs as much as a report's sealing (measured)
+                self._emptier = sqlite3.connect(self.path, timeout=0, check_same_thread=False)
+            self._emptier.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def shuffle(self) -> None:
         """Store all rows anew in the order of their random ids, so that no place or transaction number tells when one was written.
@@ -118,6 +124,10 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        with self._emptying:
+            if self._emptier is not None:
+                self._emptier.close()
+                self._emptier = None
 
 
 _ONE_VIEW: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

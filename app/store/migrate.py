@@ -14,7 +14,6 @@ from app.errors import BusyError
 from app.store.database import Database
 
 _FOLDER: Final = Path(__file__).resolve().parents[2] / "migrations"
-_BOOKKEEPING: Final = "alembic_version"
 
 
 class OtherVersionError(BusyError):
@@ -69,5 +68,5 @@ def _run(database: Database, step: Callable[[AlembicConfig], None]) -> None:
 
 def _stop_writers(connection: Connection) -> None:
     """Wait for who is writing, and let nobody begin: every transaction reads the revision first (`Database.insert`)."""
-    if connection.dialect.name != "sqlite" and inspect(connection).has_table(_BOOKKEEPING):
-        connection.exec_driver_sql(f"LOCK TABLE {_BOOKKEEPING} IN ACCESS EXCLUSIVE MODE")
+    if connection.dialect.name != "sqlite" and inspect(connection).has_table("alembic_version"):
+        connection.exec_driver_sql("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")

@@ -22,6 +22,7 @@ from app.vault.signing import SigningKeys
 SECRET_BYTES: Final = 10
 DIGITS: Final = 27
 WORDS: Final = 8
+MAX_CODE: Final = 400  # signs, with any separators
 WORD_LANGUAGES: Final = ("en", "ru")
 _WORD_BITS = 11
 _ARGON2_KIB = 8 * 1024  # the reckoning is in docs/formats.md §7
@@ -108,6 +109,8 @@ def read_code(text: str) -> bytes:
 
 def is_code(text: str) -> bool:
     """Whether a text is nothing but a code, rightly or wrongly copied: then it must not be sent as a message."""
+    if len(text) > MAX_CODE:
+        return False
     try:
         read_code(text)
     except MalformedError:

@@ -11,6 +11,7 @@ from app.i18n.languages import Languages
 from app.members.chain import ChainKeeper
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
+from app.web.offload import Offload
 from config import Config
 
 _KEY: Final = "paivand"
@@ -26,7 +27,9 @@ class Deps:
     chain: ChainKeeper
     hourly_keys: HourlyKeys
     languages: Languages
+    offload: Offload
     host_secret: bytes = field(repr=False)
+    blank_forms: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def hour(self) -> int:

@@ -177,9 +177,15 @@ def install(app: Flask, show: Callable[[Refusal, Exception], ResponseReturnValue
     app.register_error_handler(Exception, answer)
 
 
+def warn_operator(text: str) -> None:
+    """Say something about the machine at the start; a text of ours, never a value from outside."""
+    log.warning(text)
+
+
 def log_failure(error: Exception) -> None:
     """Log class, cause and code line of a failure; nothing that anybody wrote."""
-    cause = getattr(getattr(error.__cause__, "orig", None), "sqlite_errorname", "")
+    orig = getattr(error.__cause__, "orig", None)
+    cause = getattr(orig, "sqlite_errorname", None) or getattr(orig, "sqlstate", None) or ""
     log.error("%s %s %s", type(error).__name__, cause, _place())
 
 

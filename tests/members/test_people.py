@@ -193,7 +193,8 @@ class Team:
         """Send a report through the border and return its id."""
         before = self.reports()
         sending = Sending("short-1", "en", None, {"text": words, "reply": "yes"}, self.instance.clock.now, 0)
-        assert receive_first(self.database, self.chain, receipt.new_secret(), sending).is_new
+        secret = receipt.new_secret()
+        assert receive_first(self.database, self.chain, secret, receipt.derive(secret, self.chain.root), sending).is_new
         (new,) = self.reports() - before
         return new
 
@@ -1407,7 +1408,8 @@ def test_the_intake_moves_forward_and_never_back(team: Team) -> None:
     assert [item.epoch for item in read] == [1, 2, 3]
     assert [item.team[0] for item in read] == [1, 1, 2]
     sending = Sending("short-1", "en", None, {"text": "Sealed by the intake."}, team.instance.clock.now, 0)
-    receive_first(team.database, intake.current(), receipt.new_secret(), sending)
+    secret = receipt.new_secret()
+    receive_first(team.database, intake.current(), secret, receipt.derive(secret, intake.root), sending)
     with team.database.read() as session:
         report = session.scalars(select(Report)).one()
         assert envelope.epoch_of(report.body) == 2

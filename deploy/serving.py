@@ -1,13 +1,14 @@
-"""gunicorn as it serves every face: no access log, no control socket, no Server line, no forged proxy headers (measured: M17)."""
+"""What every face's gunicorn has in common: no access log, no control socket, no Server line, no forged proxy headers.
+
+The settings of a face are `deploy/FACE.conf.py`. Forged headers and lost circuits were measured: docs/threat-model.md.
+"""
 
 from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 
-worker_class = "gthread"
 workers = 1
-threads = 8
 preload_app = True  # workers share the hourly form keys and the host's in-memory secret
 accesslog = None
 loglevel = "warning"
