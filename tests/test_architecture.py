@@ -97,7 +97,7 @@ def test_no_template_marks_anything_safe(path: Path) -> None:
 
 
 def test_sql_is_never_put_together_from_text() -> None:
-    """No `text()`, and no formatted string in a call that takes SQL, but for a pragma and the rights of `app.store`, made of its own words."""
+    """No formatted string in a call that takes SQL, but for a pragma and the rights of `app.store`, made of its own words."""
     takes_sql = {"exec_driver_sql", "execute", "scalars", "scalar", "text"}
     found = [
         f"{name_of(path)}: {ast.unparse(node)}"

@@ -96,6 +96,7 @@ desk.show_messages GET /desk/messages release
 desk.show_queue GET /desk/queue view-queue
 desk.show_report GET /desk/reports/<uuid:report_id> open-report
 desk.show_view GET /desk/queue/<view> view-queue
+desk.show_view GET /desk/queue/<view>/<int:page> view-queue
 desk.sign_approval POST /desk/approvals/<uuid:finding_id> sign-protection
 desk.sign_draft POST /desk/members/draft/sign view-members
 desk.sign_in POST /desk/ sign-in
@@ -131,7 +132,7 @@ def fill(rule: Rule, ids: dict[str, UUID]) -> str:
     """Return an address of a route."""
     url = rule.rule
     for name in rule.arguments:
-        url = url.replace(f"<uuid:{name}>", str(ids.get(name, UUID(int=7)))).replace(f"<{name}>", "open")
+        url = url.replace(f"<uuid:{name}>", str(ids.get(name, UUID(int=7)))).replace(f"<int:{name}>", "1").replace(f"<{name}>", "open")
     return url
 
 
@@ -168,10 +169,10 @@ def test_a_view_answers_get_or_post(app: Flask) -> None:
 
 
 def test_address_parameters_are_typed(app: Flask) -> None:
-    """A parameter is a uuid, or one of a fixed list that the next test knocks at."""
+    """A parameter is a uuid, the number of a page, or one of a fixed list that the next test knocks at."""
     for rule in app.url_map.iter_rules():
         for name in rule.arguments:
-            assert f"<uuid:{name}>" in rule.rule or name in FROM_AN_ENUM, rule.rule
+            assert f"<uuid:{name}>" in rule.rule or rule.rule.endswith("/<int:page>") or name in FROM_AN_ENUM, rule.rule
 
 
 def test_addresses_are_lower_case(app: Flask) -> None:

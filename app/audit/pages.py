@@ -15,11 +15,14 @@ from app.i18n.text import lazy_gettext as _l
 from app.i18n.text import ngettext
 from app.ledger.read import Head, open_many_as_auditor, read_head
 from app.members.policy import Permission
+from app.store.keys import KeyWrap
 from app.store.ledger import LedgerEntry
+from app.vault import manifest
 from app.web.deps import deps
 from app.web.sessions import actor
 from app.web.staff import Place, Staff, member_names
 
+_PART: Final = 400  # entries in one query
 bp = Blueprint("audit", __name__, url_prefix="/audit", template_folder="templates", static_folder=None)
 STAFF: Final = Staff(
     "audit",
@@ -62,17 +65,56 @@ class Log:
         return self.names.get(member) or member[:4]
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What this session has opened: the entry, beside a name of the very bytes that it was opened from."""
+
+    entries: dict[int, tuple[int, Entry]]
+    log: Log | None = None
+
+
 def read_log(session: Session) -> Log:
-    """Open every entry: what an entry means for the four eyes may stand far before it."""
-    head = read_head(session, deps().chain.current().newest.origin)
-    rows = session.scalars(select(LedgerEntry).order_by(LedgerEntry.index)).all()
-    opened = open_many_as_auditor(session, actor(), rows)
-    return Log(
+    """Open every entry that this session has not opened yet: what an entry means for the four eyes may stand far before it.
+
+    An entry whose bytes have changed since is opened, and refused, anew.
+    """
+    head, names = read_head(session, deps().chain.current().newest.origin), member_names(session)
+    found = _names_of_bytes(session)
+    memory: _Memory = actor().memory.setdefault("log", _Memory({}))
+    kept = {index: item for index, item in memory.entries.items() if item[0] == found.get(index)}
+    fresh = [index for index in found if index not in kept]
+    if memory.log is not None and not fresh and len(kept) == len(memory.entries) and (head, names) == (memory.log.head, memory.log.names):
+        return memory.log
+    for at in range(0, len(fresh), _PART):
+        rows = session.scalars(select(LedgerEntry).where(LedgerEntry.index.in_(fresh[at : at + _PART]))).all()
+        opened = open_many_as_auditor(session, actor(), rows)
+        kept |= {index: (found[index], Entry.of(item.record)) for index, item in opened.items()}
+    memory.entries = kept
+    memory.log = Log(
         head=head,
-        entries=tuple(Entry.of(opened[row.index].record) for row in rows if row.index in opened),
-        shut=tuple(row.index for row in rows if row.index not in opened),
-        names=member_names(session),
+        entries=tuple(kept[index][1] for index in found if index in kept),
+        shut=tuple(index for index in found if index not in kept),
+        names=names,
     )
+    return memory.log
+
+
+def _names_of_bytes(session: Session) -> dict[int, int]:
+    """Return for each place what names the bytes that an auditor opens there: the entry, its wraps and their batch keys."""
+    batches = {
+        record: hash((epoch, sealed))
+        for record, epoch, sealed in session.execute(
+            select(KeyWrap.record, KeyWrap.epoch, KeyWrap.sealed).where(KeyWrap.recipient == manifest.AUDIT)
+        )
+    }
+    wraps: dict[str, int] = {}
+    own = select(KeyWrap.record, KeyWrap.recipient, KeyWrap.sealed)
+    for record, recipient, sealed in session.execute(
+        own.where(KeyWrap.record.startswith("ledger:"), KeyWrap.recipient.startswith("batch:"))
+    ):
+        wraps[record] = wraps.get(record, 0) ^ hash((recipient, sealed, batches.get(recipient)))
+    columns = select(LedgerEntry.index, LedgerEntry.tag, LedgerEntry.leaf, LedgerEntry.sealed).order_by(LedgerEntry.index)
+    return {index: hash((tag, leaf, sealed, wraps.get(f"ledger:{index}"))) for index, tag, leaf, sealed in session.execute(columns)}
 
 
 def missing_alert(log: Log) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The queue's pages. A GET never writes: looking is a POST that leaves an entry and an hour of view."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, Final
 from uuid import UUID
 
 from flask import redirect, url_for
@@ -14,15 +15,17 @@ from app.i18n.text import ngettext
 from app.members.policy import Permission
 from app.reports import queue
 from app.reports.admit import count_waiting
+from app.reports.overview import overview
 from app.reports.queue import Group, QueueRow, View
 from app.reports.records import Opened
 from app.reports.triage import open_report
 from app.store.reports import ReportState
 from app.web.deps import deps
 from app.web.gate import allow
-from app.web.sessions import actor, signed_in
+from app.web.sessions import actor, head_keeper, signed_in
 from app.web.staff import member_names
 
+PAGE: Final = 50
 _BAR = 40
 _SOON = 2
 
@@ -31,16 +34,17 @@ _SOON = 2
 @allow(Permission.VIEW_QUEUE)
 def show_queue() -> ResponseReturnValue:
     """Show everything that is open."""
-    return _show(View.OPEN)
+    return _show(View.OPEN, 1)
 
 
 @bp.get("/queue/<view>")
+@bp.get("/queue/<view>/<int:page>")
 @allow(Permission.VIEW_QUEUE)
-def show_view(view: str) -> ResponseReturnValue:
-    """Show one of the fixed views."""
-    if view not in set(View):
+def show_view(view: str, page: int = 1) -> ResponseReturnValue:
+    """Show one of the fixed views, fifty rows at a time."""
+    if view not in set(View) or page < 1:
         raise UnknownError
-    return _show(View(view))
+    return _show(View(view), page)
 
 
 @bp.post("/queue")
@@ -48,7 +52,7 @@ def show_view(view: str) -> ResponseReturnValue:
 def look() -> ResponseReturnValue:
     """Take waiting reports in and begin an hour of looking."""
     here = deps()
-    queue.look(here.database, actor(), signed_in().keys.id, now=here.clock())
+    queue.look(here.database, actor(), signed_in().keys.id, now=here.clock(), heads=head_keeper())
     return redirect(url_for("desk.show_queue"), 303)
 
 
@@ -57,6 +61,8 @@ def look() -> ResponseReturnValue:
 def open_next() -> ResponseReturnValue:
     """Open the most urgent report that nobody has."""
     here = deps()
+    with here.database.read() as reading:
+        overview(reading, actor())
     with here.database.write() as session:
         if not queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock()):
             raise NoLeaseError
@@ -111,7 +117,7 @@ def state_of(opened: Opened, *, is_answered: bool = False) -> tuple[str, str]:
     return text, kind
 
 
-def _show(view: View) -> ResponseReturnValue:
+def _show(view: View, page: int) -> ResponseReturnValue:
     here, title = deps(), str(labels.VIEWS[view])
     with here.database.read() as session:
         waiting = count_waiting(session)
@@ -126,9 +132,20 @@ def _show(view: View) -> ResponseReturnValue:
                 next=False,
             )
         rows = queue.read_queue(session, actor(), now=here.clock())
+        chosen = queue.select_view(rows, view, actor().member_id)
+        pages = max(1, -(-len(chosen) // PAGE))
+        shown = chosen[PAGE * (min(page, pages) - 1) :][:PAGE]
+        opened = queue.open_rows(session, actor(), shown)
         names = member_names(session)
-    chosen = queue.select_view(rows, view, actor().member_id)
-    groups = [{"title": str(labels.GROUPS[group]), "rows": [_cells(row, names) for row in chosen if row.group is group]} for group in Group]
+    counts = Counter(row.group for row in chosen)
+    groups = [
+        {
+            "title": str(labels.GROUPS[group]),
+            "count": counts[group],
+            "rows": [_cells(row, opened.get(row.report.id), names) for row in shown if row.group is group],
+        }
+        for group in Group
+    ]
     return render(
         "desk/queue.html",
         looked=True,
@@ -136,9 +153,20 @@ def _show(view: View) -> ResponseReturnValue:
         view={"name": view, "title": title},
         views=_views(rows, view),
         groups=[group for group in groups if group["rows"]],
+        found=len(chosen),
+        turns=_turns(view, min(page, pages), pages),
         next=_next(rows) is not None,
         empty={"title": _("Nothing here"), "text": str(labels.EMPTY[view])},
     )
+
+
+def _turns(view: View, page: int, pages: int) -> dict[str, Any]:
+    """Return where the other pages are; nothing where there is one only."""
+
+    def url(number: int) -> str | None:
+        return url_for("desk.show_view", view=view, page=number) if 1 <= number <= pages else None
+
+    return {"page": page, "pages": pages, "before": url(page - 1), "after": url(page + 1)}
 
 
 def _next(rows: list[QueueRow]) -> QueueRow | None:
@@ -161,15 +189,15 @@ def _views(rows: list[QueueRow], current: View) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(row: QueueRow, names: dict[str, str]) -> dict[str, Any]:
-    report, opened = row.report, row.opened
+def _cells(row: QueueRow, opened: Opened | None, names: dict[str, str]) -> dict[str, Any]:
+    report = row.report
     cells: dict[str, Any] = {
         "id": report.id,
         "ref": queue.ref_of(report.id),
         "week": report.week[-2:],
         "left": None if row.days_left is None else time_words(row.days_left, row.target),
         "owner": names.get(row.owner) if row.owner else None,
-        "state": dict(zip(("text", "kind"), _state_of(row), strict=True)),
+        "state": dict(zip(("text", "kind"), _state_of(row, opened), strict=True)),
         "unread": row.unread > 0,
     }
     if opened is None:
@@ -212,5 +240,5 @@ def _news(row: QueueRow) -> str | None:
     return ngettext("%(num)d message", "%(num)d messages", row.unread)
 
 
-def _state_of(row: QueueRow) -> tuple[str, str]:
-    return state_of(row.opened, is_answered=row.is_answered) if row.opened else state_words(ReportState.DAMAGED)
+def _state_of(row: QueueRow, opened: Opened | None) -> tuple[str, str]:
+    return state_of(opened, is_answered=row.is_answered) if opened else state_words(ReportState.DAMAGED)

@@ -19,7 +19,8 @@ from app.i18n.text import day_text, force_locale, ngettext
 from app.i18n.text import gettext as _
 from app.members.policy import Permission, may
 from app.reports import answers, letters, queue, triage
-from app.reports.records import Letter
+from app.reports.overview import Known, overview
+from app.reports.records import Letter, Opened
 from app.reports.states import CLOSED, CLOSINGS, IN_WORK, may_go
 from app.reports.triage import Conversation
 from app.store.reports import Report, ReportState
@@ -39,12 +40,15 @@ _BOXES: Final = (
     *_REASONS,
     *NEW_CASE,
 )
+_MOST_CHOICES: Final = 50  # in one list to choose from
 
 
 @bp.post("/reports/<uuid:report_id>/open")
 @allow(Permission.OPEN_REPORT)
 def open_report(report_id: UUID) -> ResponseReturnValue:
     """Open a report for an hour; the opening is an entry."""
+    with deps().database.read() as reading:
+        overview(reading, actor())  # before the lock is taken: with many reports this takes long
 
     def act(session: Session) -> None:
         triage.open_report(session, actor(), signed_in().keys.id, report_id, now=deps().clock())
@@ -228,7 +232,8 @@ def _page(
         names = member_names(session)
         beside = _beside(session, talk, names)
     report, summary, work = talk.opened.report, talk.opened.summary, talk.opened.work
-    is_answered = queue.is_answered(talk.opened, 1 + len(talk.additions) + talk.arrived)
+    known = Known.of(talk.opened)
+    is_answered = queue.is_answered(known, 1 + len(talk.additions) + talk.arrived)
     state, kind = state_of(talk.opened, is_answered=is_answered)
     language = summary["language"]
     is_done = report.state is ReportState.ACCEPTED or report.state in CLOSED
@@ -244,7 +249,7 @@ def _page(
             "version": report.version if version is None else version,
             "title": work.gist or _("No gist yet"),
             "chips": chips(summary),
-            "left": None if is_done else time_words(*queue.time_left(talk.opened, here.clock())),
+            "left": None if is_done else time_words(*queue.time_left(known, here.clock())),
             "week": report.week[-2:],
             "language": labels.language_name(language),
             "lang": language,
@@ -296,6 +301,8 @@ def _beside(session: Session, talk: Conversation, names: dict[str, str]) -> dict
     may_decide = is_mine and state in IN_WORK and opened.work.closing is None
     known = may_decide and queue.has_lease(session, signed_in().keys.id, queue.QUEUE, here.clock())
     rows = queue.select_repeatable(queue.read_queue(session, me, now=here.clock()), opened.report.id) if known else []
+    rows = rows if len(rows) <= _MOST_CHOICES else []  # then the code is typed
+    shown = queue.open_rows(session, me, rows)
     return {
         "open": is_open,
         "suggestions": suggestions.suggestion_groups(found, linked, names),
@@ -306,7 +313,7 @@ def _beside(session: Session, talk: Conversation, names: dict[str, str]) -> dict
         "may_unlink": is_mine and state is ReportState.ACCEPTED,
         "may_decide": may_decide,
         "may_withdraw": is_mine and may_go(state, ReportState.WITHDRAWN, "report.withdrawn"),
-        "repeatable": [{"id": row.report.id, "text": f"{queue.ref_of(row.report.id)} – {_gist(row)}"} for row in rows],
+        "repeatable": [{"id": row.report.id, "text": f"{queue.ref_of(row.report.id)} – {_gist(shown.get(row.report.id))}"} for row in rows],
         "act_types": suggestions.act_choices(),
         "relations": suggestions.choices("relation"),
         "minors": suggestions.choices("yes_no"),
@@ -314,8 +321,8 @@ def _beside(session: Session, talk: Conversation, names: dict[str, str]) -> dict
     }
 
 
-def _gist(row: queue.QueueRow) -> str:
-    return (row.opened.work.gist if row.opened else "") or _("No gist yet")
+def _gist(opened: Opened | None) -> str:
+    return (opened.work.gist if opened else "") or _("No gist yet")
 
 
 def _roles_of(member_id: str) -> frozenset[str]:

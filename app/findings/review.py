@@ -45,7 +45,8 @@ from app.ledger.append import Actor, append
 from app.ledger.read import find_changed
 from app.reports import letters
 from app.reports.calendar import day_of
-from app.reports.records import open_all, open_reports
+from app.reports.overview import overview
+from app.reports.records import open_reports
 from app.store.cases import Approval, Finding, FindingState
 from app.store.reports import Report
 from app.vault.encoding import from_b64, to_jcs
@@ -650,9 +651,7 @@ def _barred(
     """
     is_waiting = finding is not None and finding.row.state in WAITING
     ids = {entry["report"] for entry in incident.body.reports}
-    ids |= {
-        str(item.report.id) for item in open_all(session, actor) if any(link["incident"] == str(incident.id) for link in item.work.links)
-    }
+    ids |= {str(item.id) for item in overview(session, actor).opened if str(incident.id) in item.incidents}
     if is_waiting and finding and finding.round:
         ids |= {statement["report"] for statement in finding.round.seen["statements"] if statement["report"]}
     rows = [row for report in sorted(ids) if (row := session.get(Report, UUID(report))) is not None]

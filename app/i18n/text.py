@@ -16,20 +16,30 @@ __all__ = ["day_text", "force_locale", "gettext", "install_texts", "lazy_gettext
 
 
 def install_texts(app: Flask) -> None:
-    """Let templates take their texts here: Flask-Babel asks for its domain anew with each text, half the cost of a page (measured)."""
+    """Let templates take their texts here: Flask-Babel asks for its domain anew with each text, half the cost of a page (measured).
+
+    Jinja puts the values in itself, and escapes them.
+    """
     texts: Any = app.jinja_env
-    texts.install_gettext_callables(gettext, ngettext, newstyle=True)
+    texts.install_gettext_callables(_one, _many, newstyle=True)
+
+
+def _one(message: str) -> str:
+    return str(_catalogue().gettext(message))
+
+
+def _many(one: str, many: str, number: int) -> str:
+    return str(_catalogue().ngettext(one, many, number))
 
 
 def gettext(message: str, **values: Any) -> str:
     """Return a text in the language of the page."""
-    text = str(_catalogue().gettext(message))
-    return text % values if values else text
+    return _one(message) % values if values else _one(message)
 
 
 def ngettext(one: str, many: str, number: int, **values: Any) -> str:
     """Return a text whose form depends on `num`."""
-    return str(_catalogue().ngettext(one, many, number)) % {"num": number, **values}
+    return _many(one, many, number) % {"num": number, **values}
 
 
 def _catalogue() -> NullTranslations:

@@ -84,11 +84,16 @@ KINDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A member who acts, with the keys of their session and the chain that says who they are."""
+    """A member who acts, with the keys of their session and the chain that says who they are.
+
+    `memory` is what this session has opened and found in order, so that a list does not open everything again: codes, never
+    a word that somebody wrote. Whoever acts outside a session of a face has an empty one.
+    """
 
     member_id: str
     chain: Chain = field(repr=False)
     keys: Unlocked = field(repr=False)
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def roles(self) -> frozenset[str]:

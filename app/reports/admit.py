@@ -11,11 +11,11 @@ from app.errors import MalformedError, SealError
 from app.ledger.append import Actor, append
 from app.reports import answers
 from app.reports.language import language_of
+from app.reports.overview import overview
 from app.reports.records import (
     BODY,
     Work,
     name_of,
-    open_all,
     save_report,
     seal_summary,
     wrap_bundle,
@@ -53,7 +53,7 @@ def admit_waiting(session: Session, actor: Actor, *, now: datetime, limit: int =
     opened.sort(key=lambda item: item[2].kind != "first" if item[2] else True)
     threads: set[str] = set()
     if any(body and body.kind == "addition" for _, _, body in opened):
-        threads = {item.summary["thread"] for item in open_all(session, actor)}
+        threads = {item.thread for item in overview(session, actor).known.values()}
     for report, padded, body in opened:
         if padded is None or body is None or not _try_admit(session, actor, report, padded, body, threads, now):
             _set_aside(session, actor, report, now)

@@ -1,7 +1,7 @@
 """The queue: what waits for the team, most urgent first, without a name."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from app.errors import DamagedError, MalformedError, SealError
 from app.ledger.append import Actor, append
 from app.ledger.read import find_changed
-from app.ledger.verify import verify
+from app.ledger.remember import HeadKeeper
 from app.members.sessions import minutes
 from app.reports.admit import admit_waiting
 from app.reports.calendar import days_between
-from app.reports.records import Opened, head_of, open_reports
+from app.reports.overview import Clear, Known, forget_all, head_of, overview
+from app.reports.records import Opened, open_reports
 from app.reports.states import CLOSED
 from app.store.database import Database
 from app.store.keys import Lease
@@ -75,10 +76,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One conversation in the queue."""
+    """One conversation in the queue; `known` is None where its text is damaged."""
 
-    report: Report
-    opened: Opened | None
+    report: Clear
+    known: Known | None
     unread: int
     is_new: bool
     is_answered: bool
@@ -99,10 +100,11 @@ def read_ref(text: str) -> str:
     return text.strip().upper().replace("O", "0").replace("I", "1").replace("L", "1")
 
 
-def look(database: Database, actor: Actor, session_id: bytes, *, now: datetime) -> int:
+def look(database: Database, actor: Actor, session_id: bytes, *, now: datetime, heads: HeadKeeper | None = None) -> int:
     """Take waiting reports in and note, once an hour and session, that the queue was looked at; returns how many came in.
 
-    Before an hour of looking the whole tree is recomputed, without keeping writers waiting: nothing is shown on an edited ledger.
+    Before an hour of looking the whole tree is recomputed, without keeping writers waiting: nothing is shown on an edited ledger,
+    nor on one that falls short of what was seen before.
 
     Raises:
         DamagedError: the ledger does not verify.
@@ -110,8 +112,12 @@ def look(database: Database, actor: Actor, session_id: bytes, *, now: datetime) 
     """
     with database.read() as session:
         is_new_hour = not has_lease(session, session_id, QUEUE, now)
-        if is_new_hour and not verify(session, actor.chain.newest.origin).is_good:
-            raise DamagedError
+    if is_new_hour and not (heads or HeadKeeper(None)).verify(database, actor.chain.newest.origin).is_good:
+        raise DamagedError
+    with database.read() as session:
+        if is_new_hour:
+            forget_all(actor)
+        overview(session, actor)  # before the lock is taken: with many reports this takes long
     with database.write() as session:
         admitted = admit_waiting(session, actor, now=now)
         if is_new_hour:
@@ -133,18 +139,12 @@ def grant_lease(session: Session, session_id: bytes, record: str, now: datetime)
 
 def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRow]:
     """Return every open conversation, sorted: urgent, then in time, late, damaged; unread first, then least time left."""
-    reports = list(session.scalars(select(Report).where(Report.version > 0)))
-    opened = open_reports(session, actor, reports)
-    changed = find_changed(session, actor, [item.row for item in opened.values() if item is not None])
-    for report_id, item in opened.items():
-        if item is not None and item.row.record in changed:
-            opened[report_id] = None  # a state set by hand must not hide a report
-    threads: dict[str, list[Opened]] = defaultdict(list)
-    for item in opened.values():
-        if item is not None:
-            threads[item.summary["thread"]].append(item)
+    everything = overview(session, actor)
+    threads: dict[str, list[Known]] = defaultdict(list)
+    for item in everything.known.values():
+        threads[item.thread].append(item)
     seen = _all_seen(session, actor)
-    rows = [_damaged_row(report) for report in reports if opened[report.id] is None]
+    rows = [_damaged_row(report) for report in everything.damaged]  # a state set by hand must not hide a report
     rows += [_row(head_of(thread), thread, seen, actor.chain, now) for thread in threads.values()]
     order = list(Group)
     return sorted(
@@ -158,6 +158,15 @@ def read_queue(session: Session, actor: Actor, *, now: datetime) -> list[QueueRo
     )
 
 
+def open_rows(session: Session, actor: Actor, rows: Sequence[QueueRow]) -> dict[UUID, Opened]:
+    """Open the rows of one page, with what the team wrote; one that is damaged is missing."""
+    ids = [row.report.id for row in rows if row.known is not None]
+    reports = session.scalars(select(Report).where(Report.id.in_(ids))).all()
+    opened = [item for item in open_reports(session, actor, reports).values() if item is not None]
+    changed = find_changed(session, actor, [item.row for item in opened])
+    return {item.report.id: item for item in opened if item.row.record not in changed}
+
+
 def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueRow]:
     """Return the rows of one view."""
     tests: dict[View, Callable[[QueueRow], bool]] = {
@@ -165,7 +174,7 @@ def select_view(rows: list[QueueRow], view: View, member_id: str) -> list[QueueR
         View.MINE: lambda row: row.owner == member_id and row.group is not Group.CLOSED,
         View.NEW: lambda row: row.unread > 0,
         View.URGENT: lambda row: row.group is Group.URGENT,
-        View.NOBODY: lambda row: row.owner is None and row.opened is not None and row.group is not Group.CLOSED,
+        View.NOBODY: lambda row: row.owner is None and row.known is not None and row.group is not Group.CLOSED,
         View.SECOND: lambda row: _waits_for_second(row, member_id),
         View.ACCEPTED: lambda row: row.group is Group.ACCEPTED,
         View.CLOSED: lambda row: row.group is Group.CLOSED,
@@ -179,7 +188,7 @@ def select_repeatable(rows: list[QueueRow], report_id: UUID) -> list[QueueRow]:
     found = [
         row
         for row in rows
-        if row.opened is not None and row.opened.summary["kind"] == "first" and row.group is not Group.CLOSED and row.report.id != report_id
+        if row.known is not None and row.known.kind == "first" and row.group is not Group.CLOSED and row.report.id != report_id
     ]
     return sorted(found, key=lambda row: (ref_of(row.report.id), row.report.id.hex))
 
@@ -210,16 +219,16 @@ def mark_seen(session: Session, actor: Actor, report_id: UUID, items: frozenset[
     session.merge(Seen(report_id=report_id, member_id=actor.member_id, sealed=sealed))
 
 
-def time_left(opened: Opened, now: datetime) -> tuple[int, int]:
+def time_left(item: Known, now: datetime) -> tuple[int, int]:
     """Return (days left, days meant) for a report; the target depends on danger and urgency."""
-    danger, urgent = opened.summary["danger"], opened.report.state is ReportState.URGENT
+    danger, urgent = item.danger, item.clear.state is ReportState.URGENT
     target = TARGET_DAYS["now" if danger == "now" else "urgent" if urgent else "soon" if danger == "soon" else "other"]
-    return target - days_between(opened.summary["day"], now), target
+    return target - days_between(item.day, now), target
 
 
-def is_answered(opened: Opened, items: int) -> bool:
+def is_answered(item: Known, items: int) -> bool:
     """Whether something came since the last question; read from sealed counts, so that no clear state changes when an answer comes."""
-    return opened.report.state is ReportState.NEEDS_INFORMATION and items > opened.work.asked
+    return item.clear.state is ReportState.NEEDS_INFORMATION and items > item.asked
 
 
 def _all_seen(session: Session, actor: Actor) -> dict[UUID, Mark]:
@@ -238,38 +247,37 @@ def _open_mark(actor: Actor, row: Seen) -> Mark:
         return Mark()  # a damaged mark shows everything as new: nothing is hidden by it
 
 
-def _damaged_row(report: Report) -> QueueRow:
+def _damaged_row(report: Clear) -> QueueRow:
     return QueueRow(report, None, 0, is_new=False, is_answered=False, days_left=None, target=0, group=Group.DAMAGED)
 
 
-def owner_of(report: Report, chain: Chain) -> str | None:
+def owner_of(report: Report | Clear, chain: Chain) -> str | None:
     """Return who owns a report; nobody, where its owner has left the team: somebody else can take it."""
     return report.owner if report.owner is not None and chain.active(report.owner) else None
 
 
-def _row(head: Opened, thread: list[Opened], seen: dict[UUID, Mark], chain: Chain, now: datetime) -> QueueRow:
-    mark = seen.get(head.report.id, Mark())
+def _row(head: Known, thread: list[Known], seen: dict[UUID, Mark], chain: Chain, now: datetime) -> QueueRow:
+    mark = seen.get(head.id, Mark())
     left, target = time_left(head, now)
-    state = head.report.state
-    is_urgent = state is ReportState.URGENT or head.summary["danger"] == "now"
+    state = head.clear.state
+    is_urgent = state is ReportState.URGENT or head.danger == "now"
     group = Group.URGENT if is_urgent else Group.LATE if left < 0 else Group.IN_TIME
     if state is ReportState.ACCEPTED:
         group = Group.ACCEPTED
     elif state in CLOSED:
         group = Group.CLOSED
     return QueueRow(
-        head.report,
+        head.clear,
         head,
-        sum(not mark.covers(item.report.id) for item in thread),
+        sum(not mark.covers(item.id) for item in thread),
         is_new=not mark.opened,
         is_answered=is_answered(head, len(thread)),
         days_left=None if group in (Group.ACCEPTED, Group.CLOSED) else left,
         target=target,
         group=group,
-        owner=owner_of(head.report, chain),
+        owner=owner_of(head.clear, chain),
     )
 
 
 def _waits_for_second(row: QueueRow, member_id: str) -> bool:
-    closing = row.opened.work.closing if row.opened else None
-    return closing is not None and closing["by"] != member_id
+    return row.known is not None and row.known.closing_by is not None and row.known.closing_by != member_id

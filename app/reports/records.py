@@ -91,11 +91,6 @@ def open_all(session: Session, actor: Actor) -> list[Opened]:
     return [item for item in found.values() if item is not None]
 
 
-def head_of(thread: Sequence[Opened]) -> Opened:
-    """Return the text that stands for a conversation: its first one; where that is missing, always the same other one."""
-    return min(thread, key=lambda item: (item.summary["kind"] != "first", item.report.id.hex))
-
-
 def open_body(actor: Actor, opened: Opened) -> ReportBody:
     """Open what the source wrote.
 

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import ConflictError, DamagedError, MalformedError, NoLeaseError, SamePersonError, SealError, TakenError, UnknownError
 from app.ledger.append import Actor, RowVersion, append
 from app.ledger.read import check_row
 from app.reports.calendar import day_of
+from app.reports.overview import head_of, overview
 from app.reports.queue import grant_lease, has_lease, mark_seen, owner_of, read_openings, read_seen
-from app.reports.records import Opened, head_of, name_of, open_all, open_body, open_reports, save_report
+from app.reports.records import Opened, name_of, open_body, open_reports, save_report
 from app.reports.states import CLOSED, may_go
 from app.store.reports import Report, ReportState
 from app.vault.encoding import to_jcs
@@ -61,10 +63,10 @@ def open_report(session: Session, actor: Actor, session_id: bytes, report_id: UU
         DamagedError: it does not match its seal or its entry; nothing is shown.
     """
     opened = _opened(session, actor, report_id)
-    thread = _thread(session, actor, opened)
-    if head_of(thread).report.id != report_id:  # an addition is read, and answered, with the text it belongs to
+    thread = overview(session, actor).of_thread(opened.summary["thread"])
+    if head_of(thread).id != report_id:  # an addition is read, and answered, with the text it belongs to
         raise UnknownError
-    items = frozenset(str(item.report.id) for item in thread)
+    items = frozenset(str(item.id) for item in thread)
     fresh = items - read_seen(session, actor, report_id).now
     mark_seen(session, actor, report_id, items, day=day_of(now))
     if fresh or not has_lease(session, session_id, name_of(report_id), now):
@@ -398,7 +400,7 @@ def save_work(session: Session, actor: Actor, opened: Opened) -> RowVersion:
 
 def count_items(session: Session, actor: Actor, opened: Opened) -> int:
     """Count what the source has sent in this conversation, as far as it was admitted."""
-    return len(_thread(session, actor, opened))
+    return len(overview(session, actor).of_thread(opened.summary["thread"]))
 
 
 def opened_for_release(session: Session, actor: Actor, report_id: UUID) -> Opened:
@@ -455,20 +457,16 @@ def _opened(session: Session, actor: Actor, report_id: UUID) -> Opened:
 
 
 def _thread(session: Session, actor: Actor, opened: Opened) -> list[Opened]:
-    thread = opened.summary["thread"]
-    return [item for item in open_all(session, actor) if item.summary["thread"] == thread]
+    ids = [item.id for item in overview(session, actor).of_thread(opened.summary["thread"])]
+    rows = session.scalars(select(Report).where(Report.id.in_(ids))).all()
+    return [item for item in open_reports(session, actor, rows).values() if item is not None]
 
 
 def _related(session: Session, actor: Actor, opened: Opened) -> tuple[UUID, ...]:
     """Return the reports that were sent with the same form, before or after this one."""
     mine = opened.summary
-    return tuple(
-        sorted(
-            item.report.id
-            for item in open_all(session, actor)
-            if item.summary["thread"] == mine["first"] or item.summary["first"] == mine["thread"]
-        )
-    )
+    everything = overview(session, actor).known.values()
+    return tuple(sorted(item.id for item in everything if item.thread == mine["first"] or item.first == mine["thread"]))
 
 
 def _expect(report: Report, version: int) -> None:

@@ -23,6 +23,7 @@ from app.store import cases, keys, ledger, reports  # noqa: F401 - importing the
 from app.store.base import Base, is_unordered
 
 BUSY_SECONDS: Final = 5
+ONLY_READS: Final = "paivand_only_reads"  # in the info of a session whose rows are all committed
 METADATA: Final = Base.metadata
 _SQLITE: Final = "sqlite"
 _NOT_NOW: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
@@ -51,7 +52,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a transaction that only reads, and sees one moment."""
-        with _typed_errors(), Session(self._reading) as session:
+        with _typed_errors(), Session(self._reading, info={ONLY_READS: True}) as session:
             yield session
 
     @contextmanager

@@ -86,7 +86,9 @@ def grant_all(connection: Connection, passwords: Mapping[str, str]) -> None:
         role = role_of(face)
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             connection.exec_driver_sql(f"CREATE ROLE {role}")
-        connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT")
+        connection.exec_driver_sql(
+            f"ALTER ROLE {role} LOGIN NOINHERIT"
+        )  # more than that `excess` finds: only a superuser could take it away
         if face in passwords:
             secret = connection.scalar(text("SELECT quote_literal(:password)"), {"password": passwords[face]})
             connection.exec_driver_sql(f"ALTER ROLE {role} PASSWORD {secret}")

@@ -11,6 +11,7 @@ from app.i18n.languages import Languages
 from app.members.chain import ChainKeeper
 from app.store.database import Database
 from app.vault.formtoken import HourlyKeys
+from app.web.memories import Memories
 from app.web.offload import Offload
 from config import Config
 
@@ -29,6 +30,7 @@ class Deps:
     languages: Languages
     offload: Offload
     host_secret: bytes = field(repr=False)
+    memories: Memories = field(default_factory=Memories, repr=False)
     blank_forms: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from flask import Flask, Request
+from flask import Flask, Request, request
+from werkzeug.exceptions import ClientDisconnected
 
 MAX_TEXT_BYTES: Final = 300_000
 MAX_DESK_BYTES: Final = 1_000_000  # a whole translation, six bytes a letter as browsers send it
@@ -33,3 +34,11 @@ def set_limits(app: Flask, hosts: tuple[str, ...]) -> None:
     app.config["MAX_FORM_PARTS"] = MAX_FIELDS
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["TRUSTED_HOSTS"] = list(hosts)
+    app.before_request(_refuse_cut_body)
+
+
+def _refuse_cut_body() -> None:
+    """Refuse a form whose line broke: gunicorn hands on what came, and half a text would count as the whole."""
+    announced = request.content_length
+    if announced is not None and len(request.get_data()) != announced:
+        raise ClientDisconnected

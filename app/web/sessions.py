@@ -1,5 +1,6 @@
 """Cookies of desk and audit; the intake never imports this file."""
 
+from dataclasses import replace
 from typing import Final, cast
 
 from flask import Flask, current_app, g, request
@@ -7,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import ForeignFormError
 from app.ledger.append import Actor
+from app.ledger.remember import HeadKeeper
 from app.members import sessions
 from app.members.policy import Permission
 from app.members.sessions import SignedIn
@@ -17,6 +19,7 @@ from app.web.gate import permission_of
 SECURE_NAME: Final = "__Host-s"
 ONION_NAME: Final = "s"
 _HELD: Final = "paivand_server"
+_HEADS: Final = "paivand_heads"
 
 
 def load() -> None:
@@ -25,7 +28,11 @@ def load() -> None:
     if not cookie or not request.path.startswith(("/desk/", "/audit/")):
         return
     here = deps()
-    g.signed_in = sessions.resume(here.database, cookie, chain=here.chain.current(), host_secret=here.host_secret, now=here.clock())
+    held = sessions.resume(here.database, cookie, chain=here.chain.current(), host_secret=here.host_secret, now=here.clock())
+    if held is not None:
+        memory = here.memories.of(held.keys.id, sessions.minutes(here.clock()))
+        held = replace(held, actor=replace(held.actor, memory=memory))
+    g.signed_in = held
 
 
 def check_form() -> None:
@@ -59,6 +66,16 @@ def server_secret() -> ServerSecret:
 def attach_secret(app: Flask, secret: ServerSecret) -> None:
     """Hand the server secret to desk and audit, and to no other face."""
     app.extensions[_HELD] = secret
+
+
+def attach_heads(app: Flask, heads: HeadKeeper) -> None:
+    """Hand desk and audit what this process knows of the ledger; the intake does not read it."""
+    app.extensions[_HEADS] = heads
+
+
+def head_keeper() -> HeadKeeper:
+    """Return the largest ledger that this process has seen."""
+    return cast("HeadKeeper", current_app.extensions[_HEADS])
 
 
 def set_cookie(response: Response, cookie: str) -> Response:

@@ -115,6 +115,7 @@ class Staff:
     def _lock(self) -> ResponseReturnValue:
         """End the session; the changed cookie makes Back fetch again."""
         with suppress(BusyError):  # then the row ends by itself; the browser's half is gone in any case
+            deps().memories.forget(signed_in().keys.id)
             sessions.lock(deps().database, signed_in())
         return drop_cookie(redirect(url_for(f"{self.face}.show_door"), 303))
 

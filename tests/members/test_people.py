@@ -813,9 +813,8 @@ def test_what_was_written_before_a_removal_stays(team: Team) -> None:
     assert [secret.epoch for secret in held.actor.keys.team] == [1, 2]
     with team.database.read() as session:
         (row,) = queue.read_queue(session, held.actor, now=now)
-        assert (row.unread, row.is_new, row.opened is not None) == (0, False, True)
-        assert row.opened is not None
-        check_row(session, held.actor, row.opened.row)
+        assert (row.unread, row.is_new, row.known is not None) == (0, False, True)
+        check_row(session, held.actor, queue.open_rows(session, held.actor, [row])[old].row)
     with team.database.write() as session:
         triage.add_note(session, held.actor, held.keys.id, old, text="A note under the new secret.", now=now)
     ruth = team.actor("Ruth")
