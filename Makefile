@@ -1,12 +1,14 @@
 # Needs python3 (3.11+) and make; nothing else. `make` lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
+BENCH ?=
+SIZE ?= full
 VENV := .venv
 BIN := $(VENV)/bin
 PO := $(wildcard app/i18n/catalogues/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix lock messages pictures clean
+.PHONY: help demo test bench check fix lock messages pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,7 +17,10 @@ demo: $(VENV)/ready $(MO) ## Run the service with demonstration data on http://1
 	@$(BIN)/python -m app demo serve --port $(PORT)
 
 test: $(VENV)/ready $(MO) ## Run all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n logical --dist worksteal
+
+bench: $(VENV)/ready $(MO) ## Measure beside floors, one line of JSON each (BENCH=submissions,pages,… SIZE=small)
+	@$(BIN)/python -m benchmarks --parts '$(BENCH)' --size '$(SIZE)'
 
 check: $(VENV)/ready $(MO) ## Static checks: format, lint, types, imports, dependencies
 	$(BIN)/ruff format --check .

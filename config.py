@@ -37,14 +37,11 @@ class Config:
             ConfigError: one is missing or unsafe.
         """
         production = _choice(variables, "PAIVAND_MODE", ("production", "demo"), "production") == "production"
-        root = _need(variables, "PAIVAND_ROOT")
-        if len(root) != _ROOT_HEX or not all(char in "0123456789abcdef" for char in root):
-            raise ConfigError("PAIVAND_ROOT is not the 64 hex digits that `init` printed")
         secret = variables.get("PAIVAND_SERVER_SECRET_FILE")
         state = variables.get("PAIVAND_STATE_FILE")
         return cls(
             database=_need(variables, "PAIVAND_DATABASE"),
-            root=bytes.fromhex(root),
+            root=read_root(variables),
             production=production,
             hosts=tuple(variables.get("PAIVAND_HOSTS", "127.0.0.1 localhost").split()),
             onion=_choice(variables, "PAIVAND_ONION", ("yes", "no"), "no") == "yes",
@@ -69,6 +66,37 @@ class FoundingConfig:
             ConfigError: one is missing.
         """
         return cls(_need(variables, "PAIVAND_DATABASE"), Path(_need(variables, "PAIVAND_SERVER_SECRET_FILE")))
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreConfig:
+    """What `restore` needs: the file of the server secret may not be there yet."""
+
+    database: str
+    root: bytes
+    server_secret_file: Path | None
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> "RestoreConfig":
+        """Read the variables.
+
+        Raises:
+            ConfigError: one is missing or unsafe.
+        """
+        secret = variables.get("PAIVAND_SERVER_SECRET_FILE")
+        return cls(_need(variables, "PAIVAND_DATABASE"), read_root(variables), Path(secret) if secret else None)
+
+
+def read_root(variables: Mapping[str, str] = os.environ) -> bytes:
+    """Read the instance root, the one thing that every command but `init` needs.
+
+    Raises:
+        ConfigError: it is missing, or not a root.
+    """
+    root = _need(variables, "PAIVAND_ROOT")
+    if len(root) != _ROOT_HEX or not all(char in "0123456789abcdef" for char in root):
+        raise ConfigError("PAIVAND_ROOT is not the 64 hex digits that `init` printed")
+    return bytes.fromhex(root)
 
 
 def write_secret(path: Path, secret: bytes) -> None:

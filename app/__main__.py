@@ -4,19 +4,22 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Final, TypeVar
 
 import click
 
+from app import backup
 from app.cases.importing import import_published, published
-from app.check import check_as_auditor, check_as_team, check_public
+from app.check import Checked, check_as_auditor, check_as_team, check_public
 from app.demo.commands import demo
-from app.errors import ConflictError, MalformedError, PaivandError, SignInError
+from app.errors import ConflictError, MalformedError, MistypedError, PaivandError, RollbackError, SealError, SignInError
 from app.ledger.append import Actor
-from app.ledger.read import read_head
+from app.ledger.read import Head, read_head
 from app.ledger.verify import read_head_file, verify, write_head
 from app.members import sessions
 from app.members.chain import ChainKeeper
@@ -25,10 +28,12 @@ from app.members.policy import secrets_of
 from app.reports.receive import sweep_marks
 from app.store import migrate, roles
 from app.store.database import Database
+from app.vault.backup import Header, open_key, read_words, to_words
 from app.vault.encoding import to_b64
 from app.vault.keyring import ServerSecret
 from app.vault.manifest import AUDIT, TEAM
-from config import FACES, Config, ConfigError, FoundingConfig, write_private, write_secret
+from app.vault.recovery import NEEDED, check_share, keys_from
+from config import FACES, Config, ConfigError, FoundingConfig, RestoreConfig, read_root, read_secret, write_private, write_secret
 
 _MISSING = {
     "second-person": "you cannot release messages or confirm findings yet: a second caseworker is missing",
@@ -36,6 +41,9 @@ _MISSING = {
     "protection": "nobody can sign for minors and sexual violence yet: a protection officer is missing",
     "auditor": "nobody can check you yet: an auditor is missing",
 }
+_TRIES: Final = 3
+_WORDS_IN_A_LINE: Final = 6
+_Read = TypeVar("_Read")
 
 
 @click.group()
@@ -80,11 +88,16 @@ def upgrade() -> None:
     """Bring the database to the schema of this version."""
     database = Database(Config.from_env().database)
     migrate.upgrade(database)
+    _grant_again(database)
+    click.echo(f"schema {migrate.current(database)}")
+
+
+def _grant_again(database: Database) -> None:
+    """Give the roles of a PostgreSQL instance, where there are some, what new tables need."""
     if not database.is_sqlite:
         with database.engine.begin() as connection:
             if roles.are_there(connection):
-                roles.grant_all(connection, {})  # what a new table needs
-    click.echo(f"schema {migrate.current(database)}")
+                roles.grant_all(connection, {})
 
 
 @main.command("roles")
@@ -123,6 +136,78 @@ def sweep() -> None:
     database.shuffle()
 
 
+@main.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def write_backup(file: Path) -> None:
+    """Write everything into one sealed FILE, which opens with the recovery shares only; needs no key."""
+    config = Config.from_env()
+    done = backup.back_up(Database(config.database), config.root, file, server_secret=config.server_secret, now=_now())
+    secret = "with" if config.server_secret else "without"
+    click.echo(f"backup {done.id}: {done.size} bytes, {secret} the server secret. Write down its id and this head:")
+    click.echo(write_head(done.head), nl=False)
+
+
+@main.command("backup-key")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def open_backup_key(file: Path) -> None:
+    """Turn three recovery shares into the 24 words that open FILE; on a machine that is not the server, and goes nowhere near it."""
+    root = read_root()
+    click.echo("This machine must NOT be the server, nor any other that serves or stores. Three shares open everything for ever.", err=True)
+    try:
+        with file.open("rb") as stream:
+            header = Header.read(stream)
+    except SealError:
+        raise click.ClickException(f"{file} is not a backup") from None
+    click.echo(f"backup {header.id}", err=True)
+    shares = [_ask(f"Share {number} of {NEEDED}", _read_share) for number in range(1, NEEDED + 1)]
+    try:
+        recovery, _ = keys_from(shares)
+    except SealError:
+        raise click.ClickException("these shares do not belong together, or one was given twice") from None
+    try:
+        words = to_words(open_key(header, recovery, root=root))
+    except SealError:
+        raise click.ClickException(
+            "these shares do not open this backup: another instance, another root, or the file was changed"
+        ) from None
+    click.echo("The 24 words of this backup, and of no other:", err=True)
+    for at in range(0, len(words), _WORDS_IN_A_LINE):
+        click.echo(" ".join(words[at : at + _WORDS_IN_A_LINE]))
+
+
+@main.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--head", "head_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="a head written down earlier")
+@click.option("--accept-rollback", is_flag=True, help="restore FILE although it is older than that head")
+def restore_backup(file: Path, head_file: Path | None, *, accept_rollback: bool) -> None:
+    """Fill an empty database from FILE, with the 24 words of `backup-key`; in one transaction, and checked."""
+    config, earlier = RestoreConfig.from_env(), _read_head(head_file)
+    database, secret_file = Database(config.database), config.server_secret_file
+    secret = read_secret(secret_file) if secret_file and secret_file.exists() else None
+    backup.need_empty(database)
+    key = _ask("The 24 words of this backup", read_words)
+    try:
+        done = backup.restore(
+            database,
+            config.root,
+            file,
+            key,
+            earlier=earlier,
+            accept_rollback=accept_rollback,
+            server_secret=secret,
+            keep_secret=partial(_keep_secret, secret_file) if secret_file else None,
+        )
+    except RollbackError as error:
+        click.echo(f"{error}. Nothing was restored; --accept-rollback restores it all the same.")
+        sys.exit(1)
+    _grant_again(database)
+    click.echo(f"restored backup {done.id} of {done.day}: {done.rows} rows, schema {done.revision}")
+    if earlier is not None and earlier.size > done.head.size:
+        click.echo(backup.rollback_text(done.head, earlier))
+    with database.read() as session:
+        _report(check_public(session, ChainKeeper(database, config.root).current()))
+
+
 @main.group()
 def ledger() -> None:
     """Check the verification log, or write down where it stands."""
@@ -144,12 +229,7 @@ def verify_ledger(head_file: Path | None) -> None:
     """Recompute the tree from the entries; with --head, prove that an earlier head still holds."""
     config = Config.from_env()
     database = Database(config.database)
-    origin = ChainKeeper(database, config.root).current().newest.origin
-    try:
-        earlier = read_head_file(head_file.read_text("utf-8")) if head_file else None
-    except (MalformedError, UnicodeDecodeError):
-        click.echo(f"{head_file} is not a head: three lines, as `ledger head` prints them", err=True)
-        sys.exit(2)
+    origin, earlier = ChainKeeper(database, config.root).current().newest.origin, _read_head(head_file)
     with database.read() as session:
         verdict = verify(session, origin, earlier)
     for fault in verdict.faults:
@@ -207,6 +287,10 @@ def check(name: str | None) -> None:
                 done = check_as_auditor(session, actor)
             else:
                 raise click.ClickException("this member holds no key that opens rows or entries")
+    _report(done)
+
+
+def _report(done: Checked) -> None:
     for fault in done.faults:
         click.echo(f"fault: {fault}")
     looked = f"{done.entries} entries, {done.rows} rows, {done.findings} signed findings"
@@ -240,6 +324,36 @@ def _signed_in(name: str) -> Iterator[tuple[Database, Actor]]:
         yield database, held.actor
     finally:
         sessions.lock(database, held)
+
+
+def _keep_secret(file: Path, secret: bytes) -> None:
+    try:
+        write_secret(file, secret)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}; nothing was restored") from None
+
+
+def _read_head(file: Path | None) -> Head | None:
+    try:
+        return read_head_file(file.read_text("utf-8")) if file else None
+    except (MalformedError, UnicodeDecodeError):
+        click.echo(f"{file} is not a head: three lines, as `ledger head` prints them", err=True)
+        sys.exit(2)
+
+
+def _ask(what: str, read: Callable[[str], _Read]) -> _Read:
+    """Ask for words that nobody shall see on the screen; a slip may be made twice."""
+    for _ in range(_TRIES):
+        try:
+            return read(click.prompt(what, hide_input=True, err=True))
+        except (MalformedError, MistypedError):
+            click.echo("A word is missing, too many, or another one.", err=True)
+    raise click.ClickException("not read; look at the paper again, and start anew")
+
+
+def _read_share(text: str) -> str:
+    check_share(text)
+    return text
 
 
 def _need_team(actor: Actor) -> None:

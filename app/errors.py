@@ -132,3 +132,15 @@ class IncompleteError(MalformedError):
     def __init__(self, missing: list[str]) -> None:
         super().__init__()
         self.missing = missing
+
+
+class BackupError(PaivandError):
+    """A backup could not be taken or restored; the text says why, and nothing was written."""
+
+    code = "backup"
+
+
+class RollbackError(BackupError):
+    """What was put in place, or is about to be, is older than what was seen before."""
+
+    code = "rollback"

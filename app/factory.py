@@ -13,10 +13,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.audit import views as audit
 from app.desk import approvals, cases, findings, letters, links, members, pages, queue, report
-from app.errors import ForeignFormError
+from app.errors import BusyError, ForeignFormError, ManifestError
 from app.i18n.languages import CATALOGUES, Languages, direction
 from app.i18n.text import install_texts
 from app.intake import views as intake
+from app.ledger.remember import HeadKeeper
 from app.members.chain import ChainKeeper
 from app.members.policy import Permission
 from app.store import migrate
@@ -83,6 +84,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
     app.before_request(_choose_language)
     if set(faces) & {"desk", "audit"} and config.server_secret is not None:
         sessions.attach_secret(app, ServerSecret(config.server_secret))
+        sessions.attach_heads(app, _open_heads(config, database))
         app.before_request(sessions.load)
     app.before_request(gate.check)
     if set(faces) & {"desk", "audit"}:
@@ -113,12 +115,30 @@ def _open(config: Config, faces: Sequence[str], app: Flask) -> Database:
     if config.production:
         production.check(config, tuple(faces), app)
     database = Database(config.database)
-    if not migrate.is_current(database):
-        raise ConfigError("the database has another schema: run `python -m app upgrade`")
-    if config.production:
-        production.check_database(database, faces[0])
+    try:
+        if not migrate.is_current(database):
+            raise ConfigError("the database has another schema: run `python -m app upgrade`")
+        if config.production:
+            production.check_database(database, faces[0])
+    except BaseException:
+        database.close()
+        raise
     database.revision = migrate.newest()
     return database
+
+
+def _open_heads(config: Config, database: Database) -> HeadKeeper:
+    """Refuse a ledger that falls short of what the processes with this state file have seen: nobody works on an older database unasked."""
+    heads = HeadKeeper(config.state)
+    try:
+        fault = heads.taken_back(database)
+    except (BusyError, ManifestError):
+        database.close()
+        raise ConfigError(f"{config.state} does not hold what a state file does, or the database is busy") from None
+    if fault is not None:
+        database.close()
+        raise ConfigError(f"{fault}. Start nothing; docs/operate.md §13 says what to do")
+    return heads
 
 
 def _now() -> datetime:

@@ -1,18 +1,21 @@
-"""One founded instance per run, copied for each test: real SQLite file, real keys, a clock that the test turns."""
+"""One founded instance per run and store, copied for each test: a real database, real keys, a clock that the test turns."""
 
 import base64
-import shutil
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
+from sqlalchemy import Connection, CursorResult, make_url
 from werkzeug.test import TestResponse
 
 from app.demo.commands import ORIGIN, PEOPLE
@@ -22,11 +25,12 @@ from app.members import sessions
 from app.members.chain import ChainKeeper
 from app.members.found import NewMember, found
 from app.members.passphrase import code_at
-from app.store import migrate
+from app.store import migrate, roles
 from app.store.database import Database
 from app.vault.keyring import ServerSecret
 from config import FACES, Config
 from tests.forms import Form, read_form
+from tests.stores import NAMES, PostgresqlStore, SqliteStore, Store, running_postgresql
 
 settings.register_profile("long")  # chosen with --hypothesis-profile=long; tests/test_machine.py says what it changes
 START = datetime(2026, 11, 24, 9, 0, 30, tzinfo=UTC)
@@ -50,7 +54,8 @@ class Clock:
 class Template:
     """A founded database, never changed."""
 
-    path: Path
+    store: Store
+    url: str
     root: bytes
     members: dict[str, NewMember]
     shares: tuple[str, ...]
@@ -62,8 +67,17 @@ class Instance:
 
     folder: Path
     template: Template
+    url: str
     clock: Clock = field(default_factory=Clock)
     databases: list[Database] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close every connection; then this instance and its copies can go."""
+        for database in self.databases:
+            database.close()
+        for url in (self.url, *self.copies):
+            self.store.drop(url)
 
     @property
     def root(self) -> bytes:
@@ -74,8 +88,51 @@ class Instance:
         return self.template.members
 
     @property
+    def store(self) -> Store:
+        return self.template.store
+
+    @property
+    def is_sqlite(self) -> bool:
+        return isinstance(self.store, SqliteStore)
+
+    @property
     def path(self) -> Path:
+        """The database file; only where the test is about SQLite's."""
+        assert self.is_sqlite
         return self.folder / "paivand.db"
+
+    @contextmanager
+    def edit(self) -> Iterator["Sql"]:
+        """Read and write rows past the program, as an administrator with SQL can; one transaction."""
+        database = Database(self.url)
+        try:
+            with database.engine.execution_options(paivand_write=True).begin() as connection:
+                if self.is_sqlite:
+                    for verb in ("no_update", "no_delete", "no_replace"):
+                        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS ledger_entry_{verb}")
+                else:
+                    connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # no trigger runs
+                yield Sql(connection)
+        finally:
+            database.close()
+
+    @contextmanager
+    def refusing(self, table: str) -> Iterator[None]:
+        """Let the database refuse every new row of a table meanwhile."""
+        begin, end = _REFUSAL[self.store.name]
+        self.sql(begin.format(table=table))
+        yield
+        self.sql(end)
+
+    def sql(self, statement: str, *values: object) -> None:
+        """Run one statement past the program."""
+        with self.edit() as sql:
+            sql.run(statement, *values)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds; ids as UUID or text in hex, as the database has them."""
+        with self.edit() as sql:
+            return sql.rows(query, *values)
 
     @property
     def server_secret(self) -> ServerSecret:
@@ -83,7 +140,7 @@ class Instance:
 
     def config(self, **changes: Any) -> Config:
         values: dict[str, Any] = {
-            "database": f"sqlite:///{self.path}",
+            "database": self.url,
             "root": self.root,
             "production": False,
             "hosts": ("localhost", "127.0.0.1"),
@@ -93,11 +150,23 @@ class Instance:
         return Config(**{**values, **changes})
 
     def database(self) -> Database:
-        made = Database(f"sqlite:///{self.path}")
+        made = Database(self.url)
         self.databases.append(made)
         return made
 
+    def url_of(self, face: str) -> str:
+        """Return the URL under which a face reaches the database: on PostgreSQL as its own role."""
+        if self.is_sqlite:
+            return self.url
+        database = Database(self.url)
+        with database.engine.begin() as connection:
+            roles.grant_all(connection, {})
+        database.close()
+        return make_url(self.url).set(username=roles.role_of(face)).render_as_string(hide_password=False)
+
     def app(self, *faces: str, **changes: Any) -> Flask:
+        if changes.get("production") and len(faces) == 1:
+            changes.setdefault("database", self.url_of(faces[0]))
         made = create_app(self.config(**changes), faces=faces or FACES, clock=self.clock)
         self.databases.append(made.extensions["paivand"].database)
         return made
@@ -121,6 +190,50 @@ class Instance:
             now=self.clock.now,
         )
         return held.actor, held.keys.id
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Plain SQL on either database: `?` stands for a value."""
+
+    connection: Connection
+
+    def run(self, statement: str, *values: object) -> int:
+        """Run a statement; return how many rows it changed."""
+        return self._execute(statement, values).rowcount
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows that a query finds."""
+        return [tuple(row) for row in self._execute(query, values)]
+
+    def _execute(self, statement: str, values: Sequence[object]) -> CursorResult[Any]:
+        if self.connection.dialect.name == "sqlite":
+            own = [value.hex if isinstance(value, UUID) else value for value in values]
+            return self.connection.exec_driver_sql(statement, tuple(own))
+        for theirs, ours in _BYTES:
+            statement = re.sub(theirs, ours, statement)
+        return self.connection.exec_driver_sql(statement.replace("%", "%%").replace("?", "%s"), tuple(values))
+
+
+_BYTES: Final = (
+    (r"x'([0-9a-f]*)'", r"decode('\1', 'hex')"),
+    (r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')"),
+    (
+        r"CAST\(replace\(CAST\((\w+) AS TEXT\), ('[^']*'), ('[^']*')\) AS BLOB\)",
+        r"convert_to(replace(convert_from(\1, 'UTF8'), \2, \3), 'UTF8')",
+    ),
+    (r"randomblob\(32\)", "sha256(gen_random_uuid()::text::bytea)"),
+)
+_REFUSAL: Final = {
+    "sqlite": ("CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END", "DROP TRIGGER broken"),
+    "postgresql": (
+        (
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = '23000'; END $$; "
+            "CREATE TRIGGER broken BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION broken()"
+        ),
+        "DROP FUNCTION broken CASCADE",
+    ),
+}
 
 
 class Browser:
@@ -217,28 +330,65 @@ def read_code_digits(page: str) -> str:
     return "".join(char for char in text if char.isdecimal())
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Found once: six Argon2id runs are slow on purpose."""
-    path = tmp_path_factory.mktemp("template") / "paivand.db"
-    database = Database(f"sqlite:///{path}")
+def found_template(store: Store, folder: Path, people: Sequence[tuple[str, str]]) -> Template:
+    """Found an instance of these (role, name) pairs."""
+    url = store.create(folder)
+    database = Database(url)
     migrate.upgrade(database)
     with database.write() as session:
-        made = found(session, PEOPLE, origin=ORIGIN, server_secret=ServerSecret(SERVER_SECRET), now=START)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        made = found(session, people, origin=ORIGIN, server_secret=ServerSecret(SERVER_SECRET), now=START)
     database.close()
-    return Template(path, made.root, {member.name: member for member in made.members}, made.shares)
+    return Template(store, url, made.root, {member.name: member for member in made.members}, made.shares)
+
+
+@contextmanager
+def copy_of(template: Template, folder: Path, url: str | None = None, clock: Clock | None = None) -> Iterator[Instance]:
+    """Copy a founded database, or another one that came of it, for one test; nobody may have it open."""
+    made = Instance(folder, template, template.store.copy(url or template.url, folder), clock or Clock())
+    yield made
+    made.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one database be chosen: `--store sqlite`."""
+    parser.addoption("--store", choices=[*NAMES, "all"], default="all", help="the database that tests with one run on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that touches a database on each of them, or on the one that its module or itself is about."""
+    if "store" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--store")
+        about = {mark.args[0] for mark in metafunc.definition.iter_markers("only_on")}
+        names = [name for name in NAMES if chosen in (name, "all") and (not about or name in about)]
+        metafunc.parametrize("store", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlStore]:
+    """Start the server once, for whoever needs it."""
+    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest) -> Store:
+    """Where databases are made."""
+    if request.param == "sqlite":
+        return SqliteStore()
+    made: PostgresqlStore = request.getfixturevalue("postgresql")
+    return made
+
+
+@pytest.fixture(scope="session")
+def template(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Found once: six Argon2id runs are slow on purpose."""
+    return found_template(store, tmp_path_factory.mktemp("template"), PEOPLE)
 
 
 @pytest.fixture
 def instance(template: Template, tmp_path: Path) -> Iterator[Instance]:
-    made = Instance(tmp_path, template)
-    shutil.copy(template.path, made.path)
-    made.path.chmod(0o600)
-    yield made
-    for database in made.databases:
-        database.close()
+    with copy_of(template, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,14 +14,15 @@ from app.findings.states import LEVEL, NO_LEVEL
 from app.ledger import rows, tree
 from app.ledger.append import RowVersion
 from app.store.cases import Act, Case, CaseState, Finding, FindingState, Incident, Person, Reference, SealedRow
-from app.vault import entries, envelope, hpke, keyring, mailbox, manifest, padding, receipt, statement
+from app.vault import backup, entries, envelope, hpke, keyring, mailbox, manifest, padding, receipt, statement
 from app.vault.encoding import Context, from_b64, from_jcs, length_prefixed, sha256, to_b64, to_jcs, to_url_text
 from app.vault.mailbox import ReportBody
 from app.vault.manifest import SignedManifest
 from app.vault.signing import SigningKeys
 from app.vault.statement import PROPOSAL, REVIEW, Signed
+from tests import second_reader as second
 from tests.vault import world
-from tests.vault.vectors import FOLDER, Vector
+from tests.vault.vectors import FOLDER, Vector, spell
 from tests.vault.world import CHAIN, DAVID, DAY, FOUNDING, NIGORA, OMID, REPORT, ROOT, RUTH, SECOND, SECRET, STRANGER, TEAM, WEEK
 
 CLOSED: Final = "cannot-open"
@@ -185,6 +186,15 @@ def manifests() -> None:
     extra = world.signed(world.changed(SECOND.body, extra=1), RUTH, OMID)
     to.refused("manifest-extra-field", "a field this version does not have", state_of(FOUNDING, extra))
     to.refused("manifest-zero-length", "no bytes at all", b"")
+
+    head = {"origin": world.ORIGIN, "size": 7, "root": to_b64(world.seed("head"))}
+    state = from_jcs(state_of(FOUNDING, SECOND))
+    to.opened("manifest-with-head", "beside the head of a ledger", to_jcs({**state, "head": head}), sha256(SECOND.body))
+    to = Writer("state-head")
+    to.opened("state-head", "the largest ledger that was seen", to_jcs({**state, "head": head}), to_jcs(head))
+    to.refused("state-head-short", "a root of 31 bytes", to_jcs({**state, "head": {**head, "root": to_b64(bytes(31))}}))
+    to.refused("state-head-extra-field", "a field this version does not have", to_jcs({**state, "head": {**head, "x": 1}}))
+    to.refused("state-head-size-true", "`true` for the size", to_jcs({**state, "head": {**head, "size": True}}))
 
 
 def receipts() -> None:
@@ -690,12 +700,137 @@ def findings() -> None:
     )
 
 
+BACKUP: Final = UUID("b1946ac9-2492-4d23-97c7-235b4d29115e")
+CONTENTS: Final = backup.Contents(
+    root=ROOT,
+    revision="0003",
+    manifest=2,
+    head_origin=world.ORIGIN,
+    head_size=7,
+    head_root=world.seed("head"),
+    tables={"manifest": backup.Table(("epoch", "body"), 2), "report": backup.Table(("id", "week", "owner", "body"), 20)},
+    day=DAY,
+    server_secret=world.seed("server"),
+)
+
+
+def framed(*records: bytes) -> bytes:
+    """Return records as they stand in the chunks, without their end."""
+    return b"".join(len(record).to_bytes(4, "big") + record for record in records)
+
+
+def backups() -> None:
+    """§12: the key, its words, the chunks and the records. Of the chunks only what is not zero stands in a file: both readers seal them."""
+    header = backup.seal_key(KEY, BACKUP, root=ROOT, recovery=world.RECOVERY[0].public, epoch=2)
+    to = Writer("backup-key", seed=world.seed("recovery kem"), root=ROOT)
+    good = header.encode()
+    to.opened("backup-key", "what stands before the chunks", good, KEY)
+    to.refused("backup-key-other-seed", "another recovery key", good, seed=world.seed("kem 3"))
+    to.refused("backup-key-other-root", "of another instance", good, root=bytes(32))
+    to.refused("backup-key-other-id", "one bit of the backup's id", world.flipped(good, 8 * 20))
+    to.refused("backup-key-header-epoch", "the manifest's epoch in the header flipped", world.flipped(good, 8 * (21 + 17)))
+    to.refused("backup-key-flipped-tag", "one bit of the tag", world.flipped(good, 8 * len(good) - 1))
+    to.refused("backup-key-truncated", "the last byte is missing", good[:-1])
+    to.refused("backup-key-magic", "another version of the file", good[:4] + b"\2" + good[5:])
+    to.refused("backup-key-zero-length", "no bytes at all", b"")
+    where, value = Context(ROOT, "backup", str(BACKUP), "key", 1, 2), {"v": 1, "key": to_b64(KEY), "root": ROOT.hex()}
+
+    def sealed(said: dict[str, Any], sizes: tuple[int, ...] = padding.SMALL) -> bytes:
+        return good[:21] + hpke.seal_to(padding.pad(to_jcs(said), sizes), world.RECOVERY[0].public, where)
+
+    to.refused("backup-key-extra-field", "a field this version does not have", sealed({**value, "x": 1}))
+    to.refused("backup-key-inner-root", "the root of another instance inside", sealed({**value, "root": "00" * 32}))
+    to.refused("backup-key-version-true", "`true` for the format version", sealed({**value, "v": True}))
+    to.refused("backup-key-short", "a key of 31 bytes", sealed({**value, "key": to_b64(KEY[:31])}))
+
+    to, words = Writer("backup-words"), backup.to_words(KEY)
+    to.opened(
+        "backup-words",
+        "24 words in capitals, six in a line",
+        "\n".join(" ".join(words[at : at + 6]) for at in range(0, 24, 6)).upper().encode(),
+        KEY,
+    )
+    to.opened("backup-words-short", "their first four letters, with dashes", "-".join(word[:4] for word in words).encode(), KEY)
+    to.refused("backup-words-mistyped", "two words swapped", " ".join([words[1], words[0], *words[2:]]).encode(), "mistyped")
+    to.refused("backup-words-23", "a word is missing", " ".join(words[:-1]).encode(), BAD)
+    to.refused("backup-words-25", "a word too many", " ".join([*words, "zoo"]).encode(), BAD)
+    to.refused("backup-words-unknown", "a word that no list has", " ".join([*words[:-1], "paivand"]).encode(), BAD)
+    to.refused("backup-words-russian", "a word of the Russian list", " ".join([*words[:-1], receipt.word_list("ru")[0]]).encode(), BAD)
+    to.refused("backup-words-empty", "nothing", b"", BAD)
+
+    row = backup.encode_row(1, [UUID(REPORT), WEEK, None, b"\0sealed"])
+    chunks(framed(CONTENTS.encode(), row))
+    first = CONTENTS.encode()
+    to, said = Writer("backup-first"), from_jcs(first)
+    to.opened("backup-first", "the first record", first, first)
+    plain = to_jcs({**said, "server_secret": None})
+    to.opened("backup-first-no-secret", "without the server secret", plain, plain)
+    for name, comment, changes in (
+        ("extra-field", "a field this version does not have", {"x": 1}),
+        ("version-2", "format version 2", {"v": 2}),
+        ("version-true", "`true` for the format version", {"v": True}),
+        ("short-secret", "a server secret of 31 bytes", {"server_secret": to_b64(bytes(31))}),
+        ("no-tables", "no tables", {"tables": {}}),
+        ("columns", "a column twice", {"tables": {"manifest": {"columns": ["epoch", "epoch"], "rows": 2}}}),
+        ("rows-true", "`true` for the number of rows", {"tables": {"manifest": {"columns": ["epoch"], "rows": True}}}),
+        ("day", "a day that there is not", {"day": "2026-11-32"}),
+        ("head", "a head of 31 bytes", {"head": {"origin": "a", "size": 1, "root": to_b64(bytes(31))}}),
+        ("root", "a root in capitals", {"root": "AB" * 32}),
+    ):
+        to.refused(f"backup-first-{name}", comment, to_jcs({**said, **changes}))
+    to.refused("backup-first-not-canonical", "a space in its JSON", first.replace(b'":', b'": ', 1))
+    to.refused("backup-first-zero-length", "no bytes at all", b"")
+
+    to = Writer("backup-row")
+    values: list[backup.Value] = [0, 2**53 - 1, "", "ёлка", b"", bytes(3), UUID(REPORT), None]
+    many = backup.encode_row(255, values)
+    to.opened("backup-row", "every type", many, spelt(many))
+    none = backup.encode_row(0, [None])
+    to.opened("backup-row-null", "one column, null", none, spelt(none))
+    for name, comment, raw in (
+        ("leading-zero", "a number with a leading zero", b"\0\1\0\0\0\2" + b"07"),
+        ("negative", "a negative number", b"\0\1\0\0\0\2" + b"-1"),
+        ("large", "2^53", b"\0\1\0\0\0\x10" + b"9007199254740992"),
+        ("empty-number", "a number without digits", b"\0\1\0\0\0\0"),
+        ("not-utf-8", "text that is not UTF-8", b"\0\2\0\0\0\1\xff"),
+        ("short-uuid", "a UUID of 15 bytes", b"\0\4\0\0\0\x0f" + bytes(15)),
+        ("type-5", "a type that there is not", b"\0\5\0\0\0\0"),
+        ("truncated", "the last byte is missing", many[:-2]),
+        ("cut-length", "two bytes of a length", b"\0\3\0\0"),
+        ("too-long", "a length that does not fit", b"\0\3\0\0\0\2a"),
+    ):
+        to.refused(f"backup-row-{name}", comment, raw)
+
+
+def spelt(row: bytes) -> bytes:
+    """Return what a row vector gives: its place and its values, spelt out."""
+    place, values = backup.decode_row(row)
+    return to_jcs({"place": place, "values": [spell(value) for value in values]})
+
+
+def chunks(records: bytes) -> None:
+    """§12: chunks that hold these records and zeros."""
+    to = Writer("backup", key=KEY, root=ROOT, id=BACKUP)
+
+    def sealed(plain: bytes, count: int) -> dict[str, Any]:
+        file = second.seal_chunks(plain.ljust(count * backup.CHUNK, b"\0"), KEY, root=ROOT, backup=str(BACKUP))
+        return {"chunks": count, "file": sha256(file)}
+
+    to.opened("backup", "two records in the smallest size", records, records, **sealed(records, 16))
+    to.refused("backup-small", "in fewer chunks than the smallest size", records, **sealed(records, 15))
+    to.refused("backup-large", "in more chunks than it needs", records, **sealed(records, 17))
+    after = records + bytes(4) + framed(b"\1\0")
+    to.refused("backup-after-end", "a record after the end", after, **sealed(after, 16))
+    long = records + b"\x00\xff\xff\xff"
+    to.refused("backup-too-long", "a record longer than the file", long, **sealed(long, 16))
+
+
 def main() -> None:
     """Write every file."""
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.txt"):
         old.unlink()
-    made = (paddings, spellings, seals, wraps, manifests, receipts, reports, members, tokens, ledger, cases, statements, findings)
+    made = (paddings, spellings, seals, wraps, manifests, receipts, reports, members, tokens, ledger, cases, statements, findings, backups)
     for write in made:
         write()
 

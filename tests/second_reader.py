@@ -304,7 +304,7 @@ ENVELOPES: Final = {
     "finding": 37,
     "invitation": 40,
 }
-HPKES: Final = {"report.bundle": 2, "reply": 6, "epoch.secret": 8, "ledger.batch": 15, "approval": 38, "record.wrap": 39}
+HPKES: Final = {"report.bundle": 2, "reply": 6, "epoch.secret": 8, "ledger.batch": 15, "backup": 21, "approval": 38, "record.wrap": 39}
 
 
 @dataclass(frozen=True)
@@ -580,13 +580,26 @@ def open_link(sealed: bytes, newer: bytes, *, root: bytes, name: str, epoch: int
 
 
 def read_state(root: bytes, raw: bytes) -> list[ManifestRead]:
-    """Read the intake's state file."""
+    """Read the manifests of a state file."""
 
     def read() -> list[ManifestRead]:
-        bodies, signatures = fields(read_jcs(raw), "manifests", "signatures")
+        value = read_jcs(raw)
+        value.pop("head", None)
+        bodies, signatures = fields(value, "manifests", "signatures")
         if len(_rows(bodies)) != len(_rows(signatures)):
             raise ClosedError
         return _chain(root, [(b64(body), b64(names)) for body, names in zip(bodies, signatures, strict=True)])
+
+    return sealed_whole(read)
+
+
+def read_state_head(raw: bytes) -> tuple[str, int, bytes]:
+    """Read the largest ledger that a state file remembers: origin, size, root."""
+
+    def read() -> tuple[str, int, bytes]:
+        _, _, head = fields(read_jcs(raw), "manifests", "signatures", "head")
+        origin, size, tree = fields(head, "origin", "size", "root")
+        return text(origin), number(size), b64(tree, 32)
 
     return sealed_whole(read)
 
@@ -1451,3 +1464,170 @@ def open_approval(sealed: bytes, team: Kem, *, root: bytes, approval: str, findi
         return read_statement(statement), text(comment)
 
     return sealed_whole(read)
+
+
+# §12 backup
+
+CHUNK: Final = 65536
+Value = int | str | bytes | None
+
+
+@dataclass(frozen=True)
+class BackupFile:
+    """The three parts of a backup."""
+
+    id: str
+    sealed_key: bytes
+    chunks: bytes
+
+
+def backup_file(raw: bytes) -> BackupFile:
+    """Take a backup apart."""
+    if len(raw) < 5 + 16 + 1666 or raw[:5] != b"PVB\x01\x01":
+        raise ClosedError
+    digits = raw[5:21].hex()
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return BackupFile("-".join(parts), raw[21:1687], raw[1687:])
+
+
+def open_backup_key(sealed: bytes, recovery: Kem, *, root: bytes, backup: str) -> bytes:
+    """Open the key of a backup; the manifest's epoch stands in the header of the seal."""
+    epoch = struct.unpack(">I", sealed[14:18])[0] if len(sealed) == 1666 else -1
+    if epoch < 0:
+        raise ClosedError
+    plaintext = open_hpke(sealed, recovery, Where(root, "backup", backup, "key", 1, epoch))
+
+    def read() -> bytes:
+        version, key, of = fields(read_jcs(unpad(plaintext, SMALL)), "v", "key", "root")
+        version_1(version)
+        if unhex(of, 32) != root:
+            raise ClosedError
+        return b64(key, 32)
+
+    return sealed_whole(read)
+
+
+def backup_words(key: bytes, words: Sequence[str]) -> list[str]:
+    """Write a key as 24 words."""
+    bits = "".join(f"{byte:08b}" for byte in [*key, digest(b"paivand/v1 backup check" + key)[0]])
+    return [words[int(bits[at : at + 11], 2)] for at in range(0, 264, 11)]
+
+
+def read_backup_words(typed: str, words: Sequence[str]) -> bytes:
+    """Read 24 words."""
+    heads = [_fold(word)[:4] for word in words]
+    tokens = [token[:4] for token in _fold(typed).split()]
+    if len(tokens) != 24 or not set(tokens) <= set(heads):
+        raise MalformedError
+    raw = int("".join(f"{heads.index(token):011b}" for token in tokens), 2).to_bytes(33, "big")
+    if raw[32] != digest(b"paivand/v1 backup check" + raw[:32])[0]:
+        raise MistypedError
+    return raw[:32]
+
+
+def padme(number_: int) -> int:
+    """Round a number up as Padmé does, by its digits."""
+    digits = f"{number_:b}"
+    low = len(digits) - 1 - len(f"{len(digits) - 1:b}") if len(digits) > 1 else 0
+    step = 1 << low
+    return -(-number_ // step) * step
+
+
+def _chunk_key(key: bytes, root: bytes, backup: str) -> AESGCM:
+    if len(key) != 32:
+        raise ClosedError
+    return AESGCM(hkdf(key, b"", lp("paivand/v1 backup", root, backup), 32))
+
+
+def seal_chunks(plaintext: bytes, key: bytes, *, root: bytes, backup: str) -> bytes:
+    """Seal whole chunks as the page says, whatever is in them."""
+    aes, parts = _chunk_key(key, root, backup), [plaintext[at : at + CHUNK] for at in range(0, len(plaintext), CHUNK)]
+    marks = [b"\0"] * (len(parts) - 1) + [b"\1"]
+    return b"".join(
+        aes.encrypt(struct.pack(">3xQ", at) + mark, part, b"") for at, (part, mark) in enumerate(zip(parts, marks, strict=True))
+    )
+
+
+def open_chunks(sealed: bytes, key: bytes, *, root: bytes, backup: str) -> list[bytes]:
+    """Open all chunks and return the records in them."""
+    aes, size = _chunk_key(key, root, backup), CHUNK + 16
+    if not sealed or len(sealed) % size:
+        raise ClosedError
+    count, plaintext = len(sealed) // size, b""
+    try:
+        for at in range(count):
+            mark = b"\1" if at == count - 1 else b"\0"
+            plaintext += aes.decrypt(struct.pack(">3xQ", at) + mark, sealed[at * size : (at + 1) * size], b"")
+    except InvalidTag:
+        raise ClosedError from None
+    records, at = [], 0
+    while length := int.from_bytes(plaintext[at : at + 4], "big"):
+        if length > 2**24 or at + 4 + length > len(plaintext):
+            raise ClosedError
+        records.append(plaintext[at + 4 : at + 4 + length])
+        at += 4 + length
+    at += 4
+    if at > len(plaintext) or plaintext[at:].strip(b"\0") or count != max(16, padme(-(-at // CHUNK))):
+        raise ClosedError
+    return records
+
+
+def read_backup_first(raw: bytes) -> dict[str, Any]:
+    """Read the first record."""
+
+    def read() -> dict[str, Any]:
+        value = read_jcs(raw)
+        has(
+            v=version_1,
+            root=a_digest,
+            revision=filled,
+            manifest=number,
+            head=has(origin=filled, size=number, root=lambda item: b64(item, 32)),
+            tables=_tables,
+            server_secret=maybe(lambda item: b64(item, 32)),
+            day=day,
+        )(value)
+        return value
+
+    return sealed_whole(read)
+
+
+def _tables(value: object) -> None:
+    if not isinstance(value, dict) or not 0 < len(value) <= 256 or "" in value:
+        raise MalformedError
+    for table in value.values():
+        columns, rows = fields(table, "columns", "rows")
+        number(rows)
+        many(filled)(columns)
+        if not columns or len(set(columns)) != len(columns):
+            raise MalformedError
+
+
+def read_backup_row(record: bytes) -> tuple[int, list[tuple[int, Value]]]:
+    """Read a row: the place of its table, and its columns with their types."""
+    columns: list[tuple[int, Value]] = []
+    place, rest = record[0], record[1:]
+    while rest:
+        kind, rest = rest[0], rest[1:]
+        if kind == 0:
+            columns.append((0, None))
+            continue
+        if len(rest) < 4 or len(rest) - 4 < struct.unpack(">I", rest[:4])[0]:
+            raise ClosedError
+        end = 4 + struct.unpack(">I", rest[:4])[0]
+        columns.append((kind, _column(kind, rest[4:end])))
+        rest = rest[end:]
+    return place, columns
+
+
+def _column(kind: int, raw: bytes) -> Value:
+    if kind == 1 and re.fullmatch(rb"0|[1-9][0-9]{0,15}", raw) and int(raw) < 2**53:
+        return int(raw)
+    if kind == 3 or (kind == 4 and len(raw) == 16):
+        return raw
+    try:
+        if kind == 2:
+            return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise ClosedError

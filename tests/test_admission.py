@@ -1,7 +1,6 @@
 """Admission and opening: one bad report keeps nobody out; what is shown was opened, and what was opened is an entry."""
 
 import secrets
-import sqlite3
 from typing import Any
 from uuid import uuid4
 
@@ -113,8 +112,7 @@ def test_a_row_set_back_to_waiting_keeps_nobody_out(instance: Instance, source: 
     """An administrator who sets state and version back gains a damaged row and nothing else."""
     source.write("first")
     nigora.sign_in()
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("UPDATE report SET state = 'waiting', version = 0")
+    instance.sql("UPDATE report SET state = 'waiting', version = 0")
     source.write("second")
 
     nigora.get("/desk/queue")
@@ -246,18 +244,17 @@ def test_an_auditors_key_opens_no_report(instance: Instance, source: Source) -> 
 
 def test_a_planted_wrap_does_not_hide_an_entry_and_a_missing_one_is_an_alarm(instance: Instance, app: Flask) -> None:
     """What does not open and is not explained is said aloud to the auditor."""
-    with sqlite3.connect(instance.path) as connection:
-        batch = connection.execute("SELECT recipient FROM key_wrap WHERE record = 'ledger:0' AND recipient LIKE 'batch:%'").fetchone()[0]
+    with instance.edit() as sql:
+        ((batch,),) = sql.rows("SELECT recipient FROM key_wrap WHERE record = 'ledger:0' AND recipient LIKE 'batch:%'")
         fake = "batch:00000000-0000-4000-8000-000000000000"
         for record, recipient, epoch in (("ledger:0", fake, 0), (fake, "audit", 1)):
-            connection.execute("INSERT INTO key_wrap VALUES (?, 'key', 1, ?, ?, x'00', NULL, NULL)", (record, recipient, epoch))
+            sql.run("INSERT INTO key_wrap VALUES (?, 'key', 1, ?, ?, x'00', NULL, NULL)", record, recipient, epoch)
     edda = Member(app, instance, "Edda", "/audit/")
     edda.sign_in()
     assert "Instance founded" in edda.page.text
     assert "do not open" not in edda.page.text
 
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("DELETE FROM key_wrap WHERE record = ?", (batch,))
+    instance.sql("DELETE FROM key_wrap WHERE record = ?", batch)
     edda.get("/audit/log")
     assert "1 entry on this page does not open" in edda.page.text
 
@@ -265,8 +262,7 @@ def test_a_planted_wrap_does_not_hide_an_entry_and_a_missing_one_is_an_alarm(ins
 def test_an_edited_ledger_shows_no_queue_but_signs_in(instance: Instance, source: Source, nigora: Member) -> None:
     """Sign-in works, looking is refused: nothing is shown on a tree that was edited."""
     source.write("words")
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("UPDATE ledger_head SET root = zeroblob(32)")
+    instance.sql("UPDATE ledger_head SET root = zeroblob(32)")
 
     nigora.sign_in()
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.factory import create_app
 from app.store import migrate
-from app.store.database import METADATA, Database
+from app.store.database import METADATA
 from config import FACES, Config, ConfigError, FoundingConfig, read_secret, write_secret
 from tests.conftest import SERVER_SECRET, Instance
 
@@ -320,9 +320,10 @@ def test_founding_needs_two_variables() -> None:
         FoundingConfig.from_env({"PAIVAND_DATABASE": "sqlite:///x.db"})
 
 
+@pytest.mark.only_on("sqlite")
 def test_database_keeps_what_it_acknowledged(instance: Instance) -> None:
     """Every connection waits for the disk, overwrites what it deletes, and spills nothing to temporary files."""
-    with Database(f"sqlite:///{instance.path}").engine.connect() as connection:
+    with instance.database().engine.connect() as connection:
         read = {name: connection.exec_driver_sql(name_pragma).scalar_one() for name, name_pragma in PRAGMAS.items()}
         connection.engine.dispose()
 

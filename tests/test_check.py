@@ -1,7 +1,5 @@
 """`check`: every kind of edited row is named, and nothing that was written is printed."""
 
-import sqlite3
-
 import pytest
 
 from app.cases.importing import import_published, published
@@ -39,9 +37,8 @@ def faults_of(instance: Instance, actor: Actor) -> tuple[str, ...]:
 
 
 def edit(instance: Instance, statement: str) -> None:
-    with sqlite3.connect(instance.path) as connection:
-        assert connection.execute(statement).rowcount > 0
-    connection.close()
+    with instance.edit() as sql:
+        assert sql.run(statement) > 0
 
 
 def test_a_whole_database_has_no_faults(instance: Instance, team: Actor) -> None:
@@ -85,21 +82,19 @@ def test_each_kind_of_edited_row_is_named(instance: Instance, team: Actor, state
 
 def test_an_old_row_put_back_is_named(instance: Instance, team: Actor) -> None:
     """Also with its old key."""
-    with sqlite3.connect(instance.path) as connection:
-        row = connection.execute("SELECT * FROM report WHERE version > 1").fetchone()
-        wraps = connection.execute("SELECT * FROM key_wrap WHERE record LIKE 'report:%' AND part = 'row'").fetchall()
-    connection.close()
+    row = instance.rows("SELECT * FROM report WHERE version > 1")[0]
+    wraps = instance.rows("SELECT * FROM key_wrap WHERE record LIKE 'report:%' AND part = 'row'")
     app = instance.app()
     nigora = Member(app, instance, "Nigora")
     nigora.sign_in()
     nigora.open_first()
     nigora.press("/notes", note="A note.")
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("DELETE FROM report")
-        connection.execute(f"INSERT INTO report VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - marks only
-        connection.execute("DELETE FROM key_wrap WHERE record LIKE 'report:%' AND part = 'row'")
-        connection.executemany(f"INSERT INTO key_wrap VALUES ({','.join('?' * len(wraps[0]))})", wraps)  # noqa: S608 - marks only
-    connection.close()
+    with instance.edit() as sql:
+        sql.run("DELETE FROM report")
+        sql.run(f"INSERT INTO report VALUES ({','.join('?' * len(row))})", *row)  # noqa: S608 - marks only
+        sql.run("DELETE FROM key_wrap WHERE record LIKE 'report:%' AND part = 'row'")
+        for wrap in wraps:
+            sql.run(f"INSERT INTO key_wrap VALUES ({','.join('?' * len(wrap))})", *wrap)  # noqa: S608 - marks only
 
     faults = faults_of(instance, team)
 

@@ -15,7 +15,7 @@ import pytest
 
 from app.members.passphrase import code_at
 from tests.conftest import Instance, Source
-from tests.ledger.test_append import change
+from tests.stores import Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def variables(instance: Instance) -> dict[str, str]:
-    return {"PAIVAND_DATABASE": f"sqlite:///{instance.path}", "PAIVAND_ROOT": instance.root.hex()}
+    return {"PAIVAND_DATABASE": instance.url, "PAIVAND_ROOT": instance.root.hex()}
 
 
 def test_ledger_verify_accepts_and_holds_an_earlier_head(instance: Instance, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_ledger_verify_accepts_and_holds_an_earlier_head(instance: Instance, tmp
     assert good.returncode == 0
     assert good.stdout.startswith("ACCEPT demo.example/log: 2 entries")
     assert "the earlier head of 1 entries holds" in good.stdout
-    change(instance.path, "DELETE FROM ledger_entry WHERE idx = 0")
+    instance.sql("DELETE FROM ledger_entry WHERE idx = 0")
     bad = run("ledger", "verify", "--head", str(head), **variables(instance))
     assert bad.returncode == 1
     assert "fault: entry 0 is missing" in bad.stdout
@@ -79,10 +79,10 @@ def test_missing_variable_is_named() -> None:
     assert refused.stderr == "paivand: PAIVAND_DATABASE is not set\n" or "PAIVAND_ROOT is not set" in refused.stderr
 
 
-def test_init_founds_once_and_says_what_is_missing(tmp_path: Path) -> None:
+def test_init_founds_once_and_says_what_is_missing(store: Store, tmp_path: Path) -> None:
     """Keys, members and shares are printed once; a second founding is refused; staffing gaps are named."""
     settings = {
-        "PAIVAND_DATABASE": f"sqlite:///{tmp_path / 'new.db'}",
+        "PAIVAND_DATABASE": store.create(tmp_path),
         "PAIVAND_SERVER_SECRET_FILE": str(tmp_path / "server.secret"),
     }
     words = ("init", "--origin", "log.example/1", "--member", "lead:Ruth", "--member", "auditor:Edda")
@@ -105,10 +105,10 @@ def test_init_founds_once_and_says_what_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("member", ["caseworker:Nigora", "lead:", "queen:Ruth", "lead"])
-def test_init_refuses_an_impossible_team(tmp_path: Path, member: str) -> None:
+def test_init_refuses_an_impossible_team(store: Store, tmp_path: Path, member: str) -> None:
     """No lead, no name, no such role: nothing is founded, no secret is left behind."""
     settings = {
-        "PAIVAND_DATABASE": f"sqlite:///{tmp_path / 'new.db'}",
+        "PAIVAND_DATABASE": store.create(tmp_path),
         "PAIVAND_SERVER_SECRET_FILE": str(tmp_path / "server.secret"),
     }
 

@@ -6,13 +6,13 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.parse
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -25,7 +25,7 @@ from app.members import sessions
 from app.members.chain import ChainKeeper
 from app.members.passphrase import code_at
 from app.store.cases import CaseState, FindingState
-from app.store.database import METADATA, Database
+from app.store.database import METADATA
 from app.store.keys import KeyWrap, ManifestRow, Member
 from app.store.reports import Report, ReportState
 from app.vault import envelope, hpke, keyring, manifest
@@ -41,7 +41,19 @@ ANSWERS: dict[str, Any] = {"danger": "soon", "reply": "yes", "who": f"{CANARY} w
 
 
 def files_of(instance: Instance) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in instance.folder.rglob("*") if path.is_file()}
+    """Return the bytes of every file beside an instance, and of PostgreSQL's own files of its database and write-ahead log."""
+    found = {path.name: path.read_bytes() for path in instance.folder.rglob("*") if path.is_file()}
+    if not instance.is_sqlite:
+        with instance.edit() as sql:
+            sql.run("CHECKPOINT")
+            ((oid,),) = sql.rows("SELECT oid FROM pg_database WHERE datname = current_database()")
+            for folder in (f"base/{oid}", "pg_wal"):
+                for (name,) in sql.rows("SELECT pg_ls_dir(?)", folder):
+                    ((is_folder,),) = sql.rows("SELECT (pg_stat_file(?)).isdir", f"{folder}/{name}")
+                    if not is_folder:
+                        ((found[f"{folder}/{name}"],),) = sql.rows("SELECT pg_read_binary_file(?)", f"{folder}/{name}")
+        assert len(found) > 100
+    return found
 
 
 def variants(text: str) -> list[bytes]:
@@ -101,10 +113,10 @@ def test_what_a_thief_learns_is_only_what_is_written_down(walked: tuple[Instance
     sealed = (b"PVE\x01\x01", b"PVH\x01\x01")
     short = {"salt", "lookup", "server_secret", "id", "session_id", "tag", "address", "root", "frontier", "signature"}
     for table in METADATA.sorted_tables:
-        for row in sqlite3.connect(instance.path).execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - our own table names
+        for row in instance.rows(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - our own table names
             for column, value in zip(table.columns, row, strict=True):
                 match value:
-                    case None | int():
+                    case None | int() | UUID():
                         continue
                     case str():
                         assert known.fullmatch(value), f"{table.name}.{column.name}: {value!r}"
@@ -128,9 +140,10 @@ def test_no_column_holds_a_time_finer_than_a_week() -> None:
             assert not is_time or (table.name, column.name) in fine or table.name == "seen", f"{table.name}.{column.name}"
 
 
+@pytest.mark.only_on("sqlite")
 def test_no_table_of_reports_has_a_row_order(instance: Instance) -> None:
     """SQLite's rowid would tell in which order reports came."""
-    tables = dict(sqlite3.connect(instance.path).execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    tables = dict(instance.rows("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
     ordered = {"ledger_entry", "ledger_head", "manifest", "alembic_version"}
     for name, sql in tables.items():
         assert ("WITHOUT ROWID" in sql) == (name not in ordered), name
@@ -297,10 +310,8 @@ def test_stolen_database_has_no_cookie_and_stolen_cookie_no_row(instance: Instan
     assert resume(bytes(32)) is None
     nigora.press("/desk/lock")
     assert resume(made.host_secret) is None
-    with instance.database().read() as session:
-        assert sqlite3.connect(instance.path).execute("SELECT count(*) FROM member_session").fetchone() == (0,)
-        assert sqlite3.connect(instance.path).execute("SELECT count(*) FROM lease").fetchone() == (0,)
-        assert session is not None
+    assert instance.rows("SELECT count(*) FROM member_session") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM lease") == [(0,)]
 
 
 def serve(instance: Instance, port: int) -> subprocess.Popen[bytes]:
@@ -312,7 +323,7 @@ def serve(instance: Instance, port: int) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "PAIVAND_MODE": "demo",
-        "PAIVAND_DATABASE": f"sqlite:///{instance.path}",
+        "PAIVAND_DATABASE": instance.url,
         "PAIVAND_ROOT": instance.root.hex(),
         "PAIVAND_SERVER_SECRET_FILE": str(secret),
         "PAIVAND_STATE_FILE": str(instance.folder / "intake.state"),
@@ -353,7 +364,7 @@ def test_acknowledged_is_durable(instance: Instance, free_port: int) -> None:
         write_report(free_port, "en", {"text": f"{CANARY} {count}"})
         kill(server)
 
-        with Database(f"sqlite:///{instance.path}").read() as session:
+        with instance.database().read() as session:
             reports = session.scalars(select(Report)).all()
             wraps = session.scalars(select(KeyWrap.record).where(KeyWrap.part == "body")).all()
         assert len(reports) == count
@@ -426,15 +437,12 @@ def test_a_report_cannot_be_hidden_by_sql(instance: Instance, app: Flask, nigora
     Source(app).write("words")
     nigora.sign_in()
     for change in ("state = 'added'", "state = 'waiting'", "owner = 'somebody'", "version = 7"):
-        connection = sqlite3.connect(instance.path)
-        before = connection.execute("SELECT state, owner, version FROM report").fetchone()
-        connection.execute(f"UPDATE report SET {change}")  # noqa: S608 - our own words
-        connection.commit()
+        (before,) = instance.rows("SELECT state, owner, version FROM report")
+        instance.sql(f"UPDATE report SET {change}")  # noqa: S608 - our own words
 
         assert "Damaged: does not open" in nigora.get("/desk/queue").text
 
-        connection.execute("UPDATE report SET state = ?, owner = ?, version = ?", before)
-        connection.commit()
+        instance.sql("UPDATE report SET state = ?, owner = ?, version = ?", *before)
     assert "Damaged" not in nigora.get("/desk/queue").text
 
 
@@ -452,7 +460,7 @@ def test_two_replies_to_one_mailbox_have_nothing_in_common(instance: Instance, a
         ruth.press("/release")
         nigora.get(nigora.report_url)
 
-    rows = sqlite3.connect(instance.path).execute("SELECT address, sealed FROM reply").fetchall()
+    rows = instance.rows("SELECT address, sealed FROM reply")
     assert len(rows) == 2
     (one, first), (two, second) = rows
     assert not set(windows(one)) & set(windows(two))
@@ -487,6 +495,7 @@ def test_a_broken_request_leaves_no_word_in_the_log(instance: Instance, free_por
     assert "127.0.0.1" not in output.replace(f"http://127.0.0.1:{free_port}", "")
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_write_ahead_log_tells_no_history(walked: tuple[Instance, str]) -> None:
     """After a write nothing is left in SQLite's log that would tell which rows came together."""
     instance, _ = walked
@@ -495,18 +504,19 @@ def test_the_write_ahead_log_tells_no_history(walked: tuple[Instance, str]) -> N
     assert not wal.exists() or wal.stat().st_size == 0
 
 
+@pytest.mark.only_on("sqlite")
 def test_sweep_takes_the_order_out_of_the_file(instance: Instance, app: Flask) -> None:
     """Where a page lies in the file no longer follows the order of arrival."""
     source = Source(app)
-    order: list[bytes] = []
+    order: list[str] = []
     for number in range(12):
         source.write(f"report {number}")
-        rows = {row for (row,) in sqlite3.connect(instance.path).execute("SELECT id FROM report")}
+        rows = {row for (row,) in instance.rows("SELECT id FROM report")}
         order += list(rows - set(order))
 
     def places() -> list[int]:
         raw = instance.path.read_bytes()
-        bodies = dict(sqlite3.connect(instance.path).execute("SELECT id, body FROM report"))
+        bodies = dict(instance.rows("SELECT id, body FROM report"))
         return [raw.index(bodies[row][600:640]) for row in order]
 
     arrived = places()
@@ -515,3 +525,22 @@ def test_sweep_takes_the_order_out_of_the_file(instance: Instance, app: Flask) -
 
     assert arrived == sorted(arrived)
     assert shuffled != sorted(shuffled)
+
+
+@pytest.mark.only_on("postgresql")
+def test_sweep_takes_the_order_out_of_the_tables(instance: Instance, app: Flask) -> None:
+    """After it, all rows of a table have one transaction number, lie in the order of their random ids, and so do their long values."""
+    source = Source(app)
+    for number in range(12):
+        source.write(f"report {number}")
+    assert len(instance.rows("SELECT DISTINCT xmin::text FROM report")) == 12
+
+    instance.database().shuffle()
+
+    for table in ("report", "key_wrap", "dedupe", "member"):
+        assert len(instance.rows(f"SELECT DISTINCT xmin::text FROM {table}")) == 1, table  # noqa: S608 - our own table names
+    assert instance.rows("SELECT id FROM report ORDER BY ctid") == instance.rows("SELECT id FROM report ORDER BY id")
+    places = instance.rows("SELECT pg_column_toast_chunk_id(body) FROM report ORDER BY id")
+    assert None not in {place for (place,) in places}
+    assert places == sorted(places)
+    assert source.open_mailbox(source.write("one more")).status_code == 200

@@ -67,7 +67,7 @@ LONG: Final = settings.get_current_profile_name() == "long"
 class World:
     """A database with published cases and three reports, everybody signed in; copied for each run."""
 
-    path: Path
+    instance: Instance
     actors: dict[str, Actor]
     sessions: dict[str, bytes]
     reports: list[UUID]
@@ -103,7 +103,7 @@ def world(instance: Instance) -> World:
                 triage.open_report(session, actors[name], sessions[name], report, now=now)
             for case_id in cases.values():
                 files.open_case(session, actors[name], sessions[name], case_id, now=now)
-    return World(instance.path, actors, sessions, reports, cases, acts, now)
+    return World(instance, actors, sessions, reports, cases, acts, now)
 
 
 class Team(RuleBasedStateMachine):
@@ -116,9 +116,8 @@ class Team(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        path = self.folder / "copy.db"
-        shutil.copy(self.world.path, path)
-        self.database = Database(f"sqlite:///{path}")
+        self.url = self.world.instance.store.copy(self.world.instance.url, self.folder)
+        self.database = Database(self.url)
         self.notes: dict[UUID, list[str]] = {report: [] for report in self.world.reports}
         self.count = 0
 
@@ -129,6 +128,7 @@ class Team(RuleBasedStateMachine):
                 assert check_as_team(session, self.world.actors["Ruth"]).faults == ()
         finally:
             self.database.close()
+            self.world.instance.store.drop(self.url)
             shutil.rmtree(self.folder)
 
     # what people try

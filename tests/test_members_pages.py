@@ -2,8 +2,6 @@
 
 import base64
 import re
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,42 +9,29 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.demo.commands import ORIGIN
-from app.members.found import found
 from app.members.passphrase import code_at
-from app.store import migrate
-from app.store.database import Database
 from app.store.keys import Invitation, ManifestDraft, ManifestRow, MemberSession
 from app.store.keys import Member as Account
 from app.vault import manifest
-from app.vault.keyring import ServerSecret
 from app.vault.manifest import ManifestMember
-from tests.conftest import SERVER_SECRET, START, Browser, Instance, Member, Source, Template
+from tests.conftest import Browser, Instance, Member, Source, Template, copy_of, found_template
+from tests.stores import Store
 
 PEOPLE = (("admin", "Jonas"), ("lead", "Ruth"), ("lead", "Omid"), ("caseworker", "Nigora"), ("protection", "Salome"), ("auditor", "Edda"))
 CODES = re.compile(r"<code[^>]*>([^<]+)</code>")
 
 
 @pytest.fixture(scope="session")
-def pair_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+def pair_template(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """Two leads."""
-    path = tmp_path_factory.mktemp("pair") / "paivand.db"
-    database = Database(f"sqlite:///{path}")
-    migrate.upgrade(database)
-    with database.write() as session:
-        made = found(session, PEOPLE, origin=ORIGIN, server_secret=ServerSecret(SERVER_SECRET), now=START)
-    database.close()
-    return Template(path, made.root, {member.name: member for member in made.members}, made.shares)
+    return found_template(store, tmp_path_factory.mktemp("pair"), PEOPLE)
 
 
 @pytest.fixture
 def pair(pair_template: Template, tmp_path: Path) -> Iterator[Instance]:
     """An instance with two leads."""
-    instance = Instance(tmp_path, pair_template)
-    shutil.copy(pair_template.path, instance.path)
-    yield instance
-    for database in instance.databases:
-        database.close()
+    with copy_of(pair_template, tmp_path) as made:
+        yield made
 
 
 def member(app: Flask, instance: Instance, name: str, page: str = "/desk/members") -> Member:
@@ -459,13 +444,10 @@ def test_a_draft_of_another_kind_is_shown_as_a_danger(pair: Instance) -> None:
 def test_a_page_survives_a_busy_store(app: Flask, instance: Instance) -> None:
     """Nothing changed, and the same click works later."""
     ruth = member(app, instance, "Ruth")
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("CREATE TRIGGER broken BEFORE INSERT ON ledger_entry BEGIN SELECT RAISE(ABORT, 'no'); END")
     form = ruth.form("/removals")
     typed = form.data(None, member=instance.members["Timur"].id, sure="1")
-    assert ruth.post(form.action, typed).status_code == 503
-    assert count(instance, ManifestRow) == 1
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute("DROP TRIGGER broken")
+    with instance.refusing("ledger_entry"):
+        assert ruth.post(form.action, typed).status_code == 503
+        assert count(instance, ManifestRow) == 1
     assert ruth.post(form.action, typed).status_code == 200
     assert count(instance, ManifestRow) == 2

@@ -12,6 +12,7 @@ from sqlalchemy import inspect, select
 from app.store import migrate
 from app.store.database import METADATA, Database
 from tests.conftest import Instance, Member, Source
+from tests.stores import Store
 
 FOLDER = Path(__file__).parents[1] / "migrations"
 BOOKKEEPING = "alembic_version"
@@ -61,9 +62,9 @@ def test_migrations_are_numbered_without_gap() -> None:
     assert all(Path(item.path).name.startswith(f"{item.revision}_") for item in revisions)
 
 
-def test_upgrade_from_nothing_makes_all_tables(tmp_path: Path) -> None:
-    """An empty file becomes a database that this code can use."""
-    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+def test_upgrade_from_nothing_makes_all_tables(store: Store, tmp_path: Path) -> None:
+    """An empty database becomes one that this code can use."""
+    database = Database(store.create(tmp_path))
     assert not migrate.is_current(database)
 
     migrate.upgrade(database)
@@ -122,5 +123,19 @@ def test_each_migration_goes_down_and_up_on_a_database_in_use(instance: Instance
 def schema_of(database: Database) -> list[tuple[str, str, str | None]]:
     """Return every table, index and trigger as the database keeps it, but for what SQLite makes itself."""
     with database.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
-        return [(kind, table, sql) for kind, table, sql in rows]
+        return [(kind, table, sql) for kind, table, sql in connection.exec_driver_sql(_SCHEMA[database.engine.dialect.name])]
+
+
+_SCHEMA = {
+    "sqlite": "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name",
+    "postgresql": (
+        "SELECT 'column', table_name::text, column_name || ' ' || data_type || ' ' || is_nullable FROM information_schema.columns "
+        "WHERE table_schema = 'public' "
+        "UNION SELECT 'index', tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' "
+        "UNION SELECT 'constraint', conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace "
+        "UNION SELECT 'trigger', tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal "
+        "UNION SELECT 'function', '', pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+        "ORDER BY 1, 2, 3"
+    ),
+}

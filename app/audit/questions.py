@@ -10,13 +10,13 @@ from app.audit import words
 from app.audit.entries import DIGEST, Entry, report_of
 from app.audit.pages import Log, bp, missing_alert, read_log, render
 from app.audit.story import Eyes, Fault, Finding, read_reviews
-from app.ledger.verify import verify
 from app.members.policy import Permission
 from app.reports.queue import ref_of
 from app.store.cases import FindingState
 from app.web import labels
 from app.web.deps import deps
 from app.web.gate import allow
+from app.web.sessions import head_keeper
 
 _PEOPLE: Final = ("member.granted", "member.removed")
 _PERCENT: Final = 100
@@ -28,7 +28,7 @@ def show_questions() -> ResponseReturnValue:
     """Answer the questions that an auditor always asks."""
     with deps().database.read() as session:
         log = read_log(session)
-        verdict = verify(session, log.head.origin)
+    verdict = head_keeper().verify(deps().database, log.head.origin)
     findings = sorted(log.findings.values(), key=lambda finding: (finding.cases, finding.act))
     reviews = read_reviews(findings)
     return render(

@@ -32,7 +32,7 @@ from app.store.cases import Case, CaseState, Person
 from app.web.deps import deps
 from app.web.gate import allow
 from app.web.refusals import refusal_for
-from app.web.sessions import actor, signed_in
+from app.web.sessions import actor, head_keeper, signed_in
 from app.web.staff import member_names
 
 Typed = dict[str, Any]  # field → text, or texts where several can be chosen
@@ -75,7 +75,7 @@ def show_cases() -> ResponseReturnValue:
 def look_cases() -> ResponseReturnValue:
     """Begin an hour of looking, as at the queue."""
     here = deps()
-    queue.look(here.database, actor(), signed_in().keys.id, now=here.clock())
+    queue.look(here.database, actor(), signed_in().keys.id, now=here.clock(), heads=head_keeper())
     return redirect(url_for("desk.show_cases"), 303)
 
 

@@ -12,6 +12,7 @@ from app.members.policy import Permission, may
 from app.members.sessions import SignedIn
 from app.reports import queue
 from app.web.deps import deps
+from app.web.sessions import head_keeper
 from app.web.staff import Place, Staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates", static_folder=None)
@@ -37,7 +38,7 @@ def _take_in(held: SignedIn) -> None:
         with suppress(PaivandError):
             with here.database.write() as session:
                 sessions.sweep(session, here.clock())
-            queue.look(here.database, held.actor, held.keys.id, now=here.clock())
+            queue.look(here.database, held.actor, held.keys.id, now=here.clock(), heads=head_keeper())
 
 
 STAFF.hang_door(bp, after_sign_in=_take_in)

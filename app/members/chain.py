@@ -1,22 +1,19 @@
 """The manifests in the database, verified from the pinned root, and never below what was once seen."""
 
-import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import MalformedError, ManifestError
+from app.ledger.state import read_state, update_state
 from app.store.database import Database
 from app.store.keys import ManifestDraft, ManifestRow
-from app.vault.encoding import from_b64, from_jcs, to_b64, to_jcs
+from app.vault.encoding import from_b64, to_b64
 from app.vault.manifest import Chain, Draft, SignedManifest, read_draft, verify_chain
-
-_MODE: Final = 0o600
 
 
 def waiting_draft(session: Session, chain: Chain) -> Draft | None:
@@ -37,7 +34,7 @@ class ChainKeeper:
         Args:
             database: where manifests are.
             root: the pinned instance root.
-            state: a file that remembers the newest verified chain across restarts (intake).
+            state: a file that remembers the newest verified chain across restarts.
         """
         self._database, self._root, self._state = database, root, state
         self._chain: Chain | None = None
@@ -83,10 +80,10 @@ class ChainKeeper:
         return known
 
     def _remembered(self) -> Chain | None:
-        if self._state is None or not self._state.exists():
-            return None
         try:
-            value = from_jcs(self._state.read_bytes())
+            value = read_state(self._state) if self._state else {}
+            if not value:
+                return None
             pairs = zip(value["manifests"], value["signatures"], strict=True)
             return verify_chain(self._root, [SignedManifest(from_b64(body), from_b64(sigs)) for body, sigs in pairs])
         except (MalformedError, KeyError, TypeError, ValueError):
@@ -95,23 +92,18 @@ class ChainKeeper:
     def _remember(self, chain: Chain) -> None:
         if self._state is None:
             return
-        value = {
-            "manifests": [to_b64(item.body) for item in chain.signed],
-            "signatures": [to_b64(item.signatures) for item in chain.signed],
-        }
-        part = self._state.with_name(f"{self._state.name}.{secrets.token_hex(8)}")
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(to_jcs(value))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._state)
-            folder = os.open(self._state.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            part.unlink(missing_ok=True)
+            update_state(self._state, lambda old: _with_chain(old, chain))
+        except (MalformedError, OSError) as error:
             raise ManifestError from error
+
+
+def _with_chain(old: dict[str, Any], chain: Chain) -> dict[str, Any]:
+    """Put the chain in the place of a shorter one; another worker of this face may have seen more."""
+    if len(old.get("manifests", ())) > len(chain.signed):
+        return old
+    return {
+        **old,
+        "manifests": [to_b64(item.body) for item in chain.signed],
+        "signatures": [to_b64(item.signatures) for item in chain.signed],
+    }

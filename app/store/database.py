@@ -209,6 +209,7 @@ def _rewrite(connection: Connection, table: str, order: Sequence[str]) -> None:
     """
     by = ", ".join(f'"{name}"' for name in order)
     for statement in (
+        "SET LOCAL lock_timeout = '1s'",  # who waits for a table makes all others wait behind it: during a backup, say
         f'LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE',
         f'CREATE TEMPORARY TABLE rewritten ON COMMIT DROP AS SELECT * FROM "{table}"',  # noqa: S608 - our own table names
         f'TRUNCATE "{table}"',

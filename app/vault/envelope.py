@@ -32,6 +32,7 @@ KINDS: Final = {
     "ledger.record": 14,
     "ledger.batch": 15,
     "seen": 16,
+    "backup": 21,
     "case": 32,
     "incident": 33,
     "act": 34,

@@ -92,7 +92,7 @@ def read_code(text: str) -> bytes:
         MalformedError: neither 27 digits nor eight words of one list.
         MistypedError: the check bits do not fit.
     """
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     digits = "".join(tokens)
     if digits.isdecimal() and digits.isascii():
         number = int(digits) if len(digits) == DIGITS else None
@@ -122,10 +122,10 @@ def is_code(text: str) -> bool:
 
 def unknown_words(text: str) -> list[str]:
     """Return the words that no list has, where somebody has written eight words; to say which ones to look at again."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     if len(tokens) != WORDS or any(token.isdecimal() for token in tokens):
         return []
-    misses = [[token for token in tokens if token[:4] not in _prefixes(language)] for language in WORD_LANGUAGES]
+    misses = [[token for token in tokens if token[:4] not in prefixes(language)] for language in WORD_LANGUAGES]
     return min(misses, key=len)
 
 
@@ -137,16 +137,22 @@ def word_list(language: str) -> tuple[str, ...]:
 
 
 @cache
-def _prefixes(language: str) -> dict[str, int]:
+def prefixes(language: str) -> dict[str, int]:
+    """Return the first four letters of each word of a list, and its place; they decide."""
     return {_folded(word)[:4]: at for at, word in enumerate(word_list(language))}
+
+
+def tokens_of(text: str) -> list[str]:
+    """Fold a text that somebody typed and split it where a character is neither letter nor digit (docs/formats.md §7)."""
+    return "".join(char if char.isalnum() else " " for char in _folded(text)).split()
 
 
 def _from_words(tokens: list[str]) -> int | None:
     if len(tokens) != WORDS:
         return None
     for language in WORD_LANGUAGES:
-        prefixes = _prefixes(language)
-        at = [prefixes.get(token[:4]) for token in tokens]
+        known = prefixes(language)
+        at = [known.get(token[:4]) for token in tokens]
         number = 0
         for index in at:
             if index is None:
@@ -160,10 +166,6 @@ def _from_words(tokens: list[str]) -> int | None:
 def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
     return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in folded)
-
-
-def _tokens(text: str) -> list[str]:
-    return "".join(char if char.isalnum() else " " for char in _folded(text)).split()
 
 
 def _number(secret: bytes) -> int:

@@ -29,10 +29,14 @@ def load() -> None:
         return
     here = deps()
     held = sessions.resume(here.database, cookie, chain=here.chain.current(), host_secret=here.host_secret, now=here.clock())
-    if held is not None:
-        memory = here.memories.of(held.keys.id, sessions.minutes(here.clock()))
-        held = replace(held, actor=replace(held.actor, memory=memory))
-    g.signed_in = held
+    g.signed_in = with_memory(held) if held else None
+
+
+def with_memory(held: SignedIn) -> SignedIn:
+    """Let the actor of a session remember what its earlier requests in this process have opened."""
+    here = deps()
+    memory = here.memories.of(held.keys.id, sessions.minutes(here.clock()))
+    return replace(held, actor=replace(held.actor, memory=memory))
 
 
 def check_form() -> None:

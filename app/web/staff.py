@@ -24,7 +24,7 @@ from app.web.deps import deps
 from app.web.gate import allow
 from app.web.labels import roles_text
 from app.web.refusals import Refusal
-from app.web.sessions import actor, drop_cookie, server_secret, set_cookie, signed_in
+from app.web.sessions import actor, drop_cookie, server_secret, set_cookie, signed_in, with_memory
 
 LANGUAGE_COOKIE: Final = "l"
 _NOT_SHOWN: Final = frozenset({"csrf", "version", "name", "passphrase", "code", "fingerprint", "l"})
@@ -109,7 +109,7 @@ class Staff:
             text = _("Name, passphrase and code do not fit together. A code works once; wait for the next one and try again.")
             return self.show_door(error=text, name=name), 422
         if after is not None:
-            after(held)
+            after(with_memory(held))
         return set_cookie(redirect(url_for(f"{self.face}.show_door"), 303), cookie)
 
     def _lock(self) -> ResponseReturnValue:

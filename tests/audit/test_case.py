@@ -137,6 +137,7 @@ def test_refutation_needs_a_lead_who_is_not_the_protection_officer() -> None:
         (("message.handed", "message.released"), f"message:{uuid4()}", (RUTH, RUTH), Eyes.BROKEN),
         (("message.released",), f"message:{uuid4()}", (RUTH,), Eyes.BROKEN),
     ],
+    ids=range(6),
 )
 def test_second_person_is_compared_with_the_first(kinds: tuple[str, ...], record: str, people: tuple[str, ...], eyes: Eyes) -> None:
     """For reports and messages, too, the signers count."""

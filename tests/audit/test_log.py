@@ -2,7 +2,6 @@
 
 import csv
 import io
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,12 +67,12 @@ def test_many_open_as_each_alone_does(walked: Walk, instance: Instance) -> None:
         alone = {row.index: open_as_auditor(session, actor, row) for row in rows}
         assert open_many_as_auditor(session, actor, rows) == alone
         assert open_many_as_auditor(session, actor, []) == {}
-    with sqlite3.connect(instance.path) as connection:
-        connection.execute(
+    with instance.edit() as sql:
+        sql.run(
             "UPDATE key_wrap SET sealed = (SELECT sealed FROM key_wrap WHERE record = 'ledger:7' AND recipient LIKE 'batch:%') "
             "WHERE record = 'ledger:8' AND recipient LIKE 'batch:%'"
         )
-        connection.execute("DELETE FROM key_wrap WHERE record = 'ledger:9' AND recipient LIKE 'batch:%'")
+        sql.run("DELETE FROM key_wrap WHERE record = 'ledger:9' AND recipient LIKE 'batch:%'")
     with instance.database().read() as session:
         rows = list(session.scalars(select(LedgerEntry).order_by(LedgerEntry.index)))
         opened = open_many_as_auditor(session, actor, rows)
@@ -287,8 +286,7 @@ def test_a_download_is_an_entry_that_names_the_file(edda: Member, walked: Walk) 
 
 def test_a_whole_download_has_the_rows_of_the_list(edda: Member, walked: Walk) -> None:
     """Line by line; where an entry does not open, the file says so."""
-    with sqlite3.connect(walked.instance.path) as connection:
-        connection.execute("DELETE FROM key_wrap WHERE record = 'ledger:9' AND recipient LIKE 'batch:%'")
+    walked.instance.sql("DELETE FROM key_wrap WHERE record = 'ledger:9' AND recipient LIKE 'batch:%'")
     shown = choose(edda)
     edda.get("/audit/log")
 
@@ -302,8 +300,7 @@ def test_a_whole_download_has_the_rows_of_the_list(edda: Member, walked: Walk) -
 def test_nothing_leaves_when_the_entry_cannot_be_written(edda: Member, walked: Walk) -> None:
     """No entry, no download."""
     edda.get("/audit/log")
-    with sqlite3.connect(walked.instance.path) as connection:
-        connection.execute("UPDATE ledger_head SET size = size + 1")
+    walked.instance.sql("UPDATE ledger_head SET size = size + 1")
 
     answer = edda.press("/audit/log.csv")
 

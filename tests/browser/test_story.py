@@ -152,7 +152,7 @@ def test_four_reports_become_a_finding_that_an_auditor_can_check(site: Site, tea
 
 def test_after_the_story_everything_checks_out(site: Site, team: dict[str, Worker], tmp_path: Path) -> None:
     """Rows, signatures, entries and the tree; and an earlier head still holds."""
-    variables = {"PAIVAND_DATABASE": f"sqlite:///{site.instance.path}", "PAIVAND_ROOT": site.instance.root.hex(), "PATH": "/usr/bin:/bin"}
+    variables = {"PAIVAND_DATABASE": site.instance.url, "PAIVAND_ROOT": site.instance.root.hex(), "PATH": "/usr/bin:/bin"}
     head = subprocess.run([sys.executable, "-m", "app", "ledger", "head"], env=variables, capture_output=True, text=True, check=True)
     (tmp_path / "head").write_text(head.stdout)
 

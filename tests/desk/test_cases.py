@@ -38,16 +38,15 @@ BAD_DATES: Final = ("yesterday", "2016-13", "2016-02-30", "22.09.2016", "2017/20
 
 
 @pytest.fixture(scope="module")
-def published_path(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_url(template: Template, tmp_path_factory: pytest.TempPathFactory) -> str:
     return make_published(template, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
-def world(template: Template, published_path: Path, tmp_path: Path) -> Iterator[World]:
-    made = open_world(template, published_path, tmp_path)
+def world(template: Template, published_url: str, tmp_path: Path) -> Iterator[World]:
+    made = open_world(template, published_url, tmp_path)
     yield made
-    for database in made.instance.databases:
-        database.close()
+    made.instance.close()
 
 
 @dataclass

@@ -45,16 +45,15 @@ COMPLETE: Final = {
 
 
 @pytest.fixture(scope="module")
-def published_path(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_url(template: Template, tmp_path_factory: pytest.TempPathFactory) -> str:
     return make_published(template, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
-def world(template: Template, published_path: Path, tmp_path: Path) -> Iterator[World]:
-    made = open_world(template, published_path, tmp_path)
+def world(template: Template, published_url: str, tmp_path: Path) -> Iterator[World]:
+    made = open_world(template, published_url, tmp_path)
     yield made
-    for database in made.instance.databases:
-        database.close()
+    made.instance.close()
 
 
 @dataclass

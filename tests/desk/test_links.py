@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,12 +24,14 @@ from app.matching.suggest import Code
 from app.reports import queue, triage
 from app.reports.records import Opened
 from app.store.cases import Act, Case, Incident, Person, Reference
+from app.store.database import METADATA
 from app.store.ledger import LedgerEntry
 from app.store.reports import Report, ReportState
 from app.vault.mailbox import ReportBody
-from tests.conftest import Instance, Member, Source, Template
+from tests.conftest import Instance, Member, Source, Template, copy_of
 from tests.findings.world import World as Findings
 from tests.findings.world import make_published
+from tests.test_invariants import files_of
 
 EXPECTED: Final = json.loads(Path(__file__).with_name("expected_cases.json").read_text("utf-8"))["expected"]
 REPORTS: Final = demo_reports()
@@ -140,20 +140,17 @@ def text_of(page: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def published_path(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_url(template: Template, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with the published cases, never changed."""
     return make_published(template, tmp_path_factory.mktemp("links"))
 
 
 @pytest.fixture
-def instance(template: Template, published_path: Path, tmp_path: Path) -> Iterator[Instance]:
+def instance(template: Template, published_url: str, tmp_path: Path) -> Iterator[Instance]:
     """An instance with the published cases; every code that the import used is older."""
-    made = Instance(tmp_path, template)
-    made.clock.forward(hours=1)
-    shutil.copy(published_path, made.path)
-    yield made
-    for database in made.databases:
-        database.close()
+    with copy_of(template, tmp_path, published_url) as made:
+        made.clock.forward(hours=1)
+        yield made
 
 
 @pytest.fixture
@@ -425,10 +422,9 @@ def test_no_end_of_a_link_can_be_read_from_the_file(desk: Desk, yaqubov: UUID) -
     incident = desk.incident("I05")
     press_link(nigora, yaqubov, desk.case("C-0002"), [incident])
     desk.database.empty_wal()
-    connection = sqlite3.connect(desk.instance.path)
 
     def cells(table: str, row_id: UUID) -> bytes:
-        (row,) = connection.execute(f'SELECT * FROM "{table}" WHERE id = ?', (row_id.hex,)).fetchall()  # noqa: S608 - two names of ours
+        (row,) = desk.instance.rows(f'SELECT * FROM "{table}" WHERE id = ?', row_id)  # noqa: S608 - two names of ours
         return b"|".join(value if isinstance(value, bytes) else str(value).encode() for value in row)
 
     report_row, incident_row = cells("report", yaqubov), cells("incident", incident.id)
@@ -438,10 +434,9 @@ def test_no_end_of_a_link_can_be_read_from_the_file(desk: Desk, yaqubov: UUID) -
             assert str(found).encode() not in row
             assert found.hex.encode() not in row
             assert found.bytes not in row
-    assert b"C-0002" not in desk.instance.path.read_bytes()
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    for table in tables:
-        for values in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - the file's own names
+    assert b"C-0002" not in b"".join(files_of(desk.instance).values())
+    for table in METADATA.tables:
+        for values in desk.instance.rows(f'SELECT * FROM "{table}"'):  # noqa: S608 - our own table names
             text = " ".join(str(value) for value in values)
             assert not ((yaqubov.hex in text or str(yaqubov) in text) and (incident.id.hex in text or str(incident.id) in text)), table
 

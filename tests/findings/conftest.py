@@ -10,15 +10,14 @@ from tests.findings.world import World, make_published, open_world
 
 
 @pytest.fixture(scope="session")
-def published_path(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_url(template: Template, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with the published cases, never changed."""
     return make_published(template, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
-def world(template: Template, published_path: Path, tmp_path: Path) -> Iterator[World]:
+def world(template: Template, published_url: str, tmp_path: Path) -> Iterator[World]:
     """One test's own copy."""
-    made = open_world(template, published_path, tmp_path)
+    made = open_world(template, published_url, tmp_path)
     yield made
-    for database in made.instance.databases:
-        database.close()
+    made.instance.close()

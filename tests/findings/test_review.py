@@ -148,6 +148,8 @@ def test_other_roles_reach_nothing(world: World) -> None:
     world.review()
     body = world.item().body
     case_id, _ = world.place(ACT)
+    for name in ("Jonas", "Salome", "Edda"):
+        world.actor(name)
     for name, step in product(("Jonas", "Salome", "Edda"), ("confirm", "give_back", "take", "dispute", "assign")):
         values = {"dispute": {"reason": "other", "text": "x"}, "assign": {"reviewer": world.id_of(name)}}.get(step, {})
         with world.database.write() as session:

@@ -1,6 +1,5 @@
 """The published cases before people who work on their findings. Grades and answers are made up for the tests; no finding is meant."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -118,10 +117,13 @@ class World:
 
     def fork(self, folder: Path) -> "World":
         """Copy everything as it stands, so that several things can be tried from here."""
-        instance = Instance(folder, self.instance.template, self.instance.clock)
-        shutil.copy(self.instance.path, instance.path)
-        self.instance.databases.append(instance.database())
-        return World(instance, self.instance.databases[-1], dict(self.actors), self.places)
+        folder.mkdir(exist_ok=True)
+        for database in self.instance.databases:
+            database.close()
+        url = self.instance.store.copy(self.instance.url, folder)
+        self.instance.copies.append(url)
+        instance = Instance(folder, self.instance.template, url, self.instance.clock, self.instance.databases)
+        return World(instance, instance.database(), dict(self.actors), self.places)
 
     def version(self, ref: str) -> int:
         with self.database.read() as session:
@@ -148,9 +150,9 @@ class World:
 
     def open(self, name: str, ref: str = ACT) -> None:
         """Open the case of an act."""
-        case_id, _ = self.place(ref)
+        (case_id, _), actor, session_id = self.place(ref), self.actor(name), self.session_id(name)
         with self.database.write() as session:
-            open_case(session, self.actor(name), self.session_id(name), case_id, now=self.now)
+            open_case(session, actor, session_id, case_id, now=self.now)
 
     def do(self, name: str, what: str, ref: str = ACT, **values: Any) -> Any:
         """Let somebody take a step on an opened case, with the present version if none is given."""
@@ -164,8 +166,9 @@ class World:
         if what in ("assess", "propose"):
             values.setdefault("typed", an_assessment())
         values.setdefault("version", self.version(ref))
+        actor, session_id = self.actor(name), self.session_id(name)
         with self.database.write() as session:
-            return getattr(review, what)(session, self.actor(name), self.session_id(name), case_id, act_id, now=self.now, **values)
+            return getattr(review, what)(session, actor, session_id, case_id, act_id, now=self.now, **values)
 
     def approve(self, ref: str, *, decision: str = "confirm", comment: str = "", name: str = "Salome") -> None:
         """Let the protection officer open a proposal and sign it."""
@@ -257,31 +260,29 @@ class World:
     @contextmanager
     def forging(self, name: str, ref: str = ACT) -> Iterator[tuple[Session, Finding, FindingItem]]:
         """Let an insider with the team's secret write a finding past the rules: open it, change it in the block, save it by hand."""
+        actor, (_, act_id) = self.actor(name), self.place(ref)
         with self.database.write() as session:
-            actor = self.actor(name)
-            found = open_finding(session, actor, self.place(ref)[1])
+            found = open_finding(session, actor, act_id)
             assert found is not None
             yield session, found.row, found
 
 
-def make_published(template: Template, folder: Path) -> Path:
-    """Write a founded database that holds the published cases."""
-    made = Instance(folder, template)
-    shutil.copy(template.path, made.path)
+def make_published(template: Template, folder: Path) -> str:
+    """Write a founded database that holds the published cases; return its URL."""
+    made = Instance(folder, template, template.store.copy(template.url, folder))
     actor, _ = made.actor("Ruth")
     database = made.database()
     with database.write() as session:
         import_published(session, actor, published(), now=made.clock.now)
     for opened in made.databases:
         opened.close()
-    return made.path
+    return made.url
 
 
-def open_world(template: Template, source: Path, folder: Path) -> World:
+def open_world(template: Template, source: str, folder: Path) -> World:
     """Copy the published cases for one test."""
-    instance = Instance(folder, template)
+    instance = Instance(folder, template, template.store.copy(source, folder))
     instance.clock.now += timedelta(hours=1)  # every code that the import used is older
-    shutil.copy(source, instance.path)
     return World(instance, instance.database())
 
 

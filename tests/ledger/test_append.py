@@ -5,7 +5,6 @@ import os
 import secrets
 import signal
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -37,18 +36,6 @@ def head_of(database: Database) -> str:
 def note(database: Database, actor: Actor, version: int) -> None:
     with database.write() as session:
         append(session, actor, "report.noted", now=START, row=RowVersion("report:x", version, DIGEST))
-
-
-def change(path: Path, *statements: str) -> None:
-    """Edit the file as an administrator could: the triggers are only hygiene."""
-    database = Database(f"sqlite:///{path}")
-    with database.write() as session:
-        connection = session.connection()
-        for verb in ("update", "delete"):
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS ledger_entry_no_{verb}")
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    database.close()
 
 
 def test_founding_is_entry_zero(instance: Instance) -> None:
@@ -125,7 +112,7 @@ def test_edited_rows_are_named(instance: Instance, statement: str, fault: str) -
         note(database, actor, version)
     assert verdict(database).is_good
 
-    change(instance.path, statement)
+    instance.sql(statement)
 
     assert any(fault in text for text in verdict(database).faults)
 
@@ -152,11 +139,11 @@ def test_a_head_written_down_earlier_holds_or_names_the_crime(instance: Instance
 def test_append_refuses_to_grow_a_broken_head(instance: Instance) -> None:
     """A head that does not fit its subtrees takes no further entry."""
     actor, _ = instance.actor("Nigora")
-    change(instance.path, "UPDATE ledger_head SET root = zeroblob(32)")
+    instance.sql("UPDATE ledger_head SET root = zeroblob(32)")
     with pytest.raises(DamagedError):
         note(instance.database(), actor, 1)
 
-    change(instance.path, "DELETE FROM ledger_head")
+    instance.sql("DELETE FROM ledger_head")
     with pytest.raises(BusyError):
         note(instance.database(), actor, 1)
 
@@ -164,13 +151,13 @@ def test_append_refuses_to_grow_a_broken_head(instance: Instance) -> None:
 def test_the_database_itself_refuses_to_change_an_entry(instance: Instance) -> None:
     """Hygiene, not evidence: an UPDATE or DELETE by accident fails."""
     database = instance.database()
-    for statement in ("UPDATE ledger_entry SET leaf = x'00'", "DELETE FROM ledger_entry"):
+    for statement in ("UPDATE ledger_entry SET leaf = sealed", "DELETE FROM ledger_entry"):
         with pytest.raises(Exception, match="an entry is final"), database.write() as session:
             session.connection().exec_driver_sql(statement)
 
 
-def _work(path: Path, actor: Actor, worker: int) -> None:
-    database = Database(f"sqlite:///{path}")
+def _work(url: str, actor: Actor, worker: int) -> None:
+    database = Database(url)
     for number in range(10_000):
         try:
             with database.write() as session:
@@ -189,7 +176,7 @@ def test_killed_workers_leave_no_gap(instance: Instance) -> None:
     before = verdict(database).size
     database.close()
     context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_work, args=(instance.path, actor, at), daemon=True) for at in range(WORKERS)]
+    workers = [context.Process(target=_work, args=(instance.url, actor, at), daemon=True) for at in range(WORKERS)]
     for worker in workers:
         worker.start()
     time.sleep(2)

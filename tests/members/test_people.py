@@ -1,8 +1,6 @@
 """People come and go: invited, joined, granted, removed. Who is removed has nothing left that opens what comes after (docs/adr/0010)."""
 
 import base64
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +14,6 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.demo.commands import ORIGIN
 from app.errors import (
     BusyError,
     ConflictError,
@@ -34,15 +31,13 @@ from app.ledger.append import Actor
 from app.ledger.read import check_row, open_as_auditor, open_as_team
 from app.members import change, invite, sessions
 from app.members.chain import ChainKeeper
-from app.members.found import found
 from app.members.invite import CodeError, Joined, LateCodeError, NameTakenError, NotKeptError, Offer, UsedCodeError
 from app.members.passphrase import code_at
 from app.members.sessions import SignedIn
 from app.reports import letters, queue, triage
 from app.reports.receive import Sending, receive_first
 from app.reports.records import open_all
-from app.store import migrate
-from app.store.database import METADATA, Database
+from app.store.database import METADATA
 from app.store.keys import Invitation, KeyWrap, Lease, ManifestDraft, ManifestRow, Member, MemberSession
 from app.store.ledger import LedgerEntry
 from app.store.reports import Message, Report, ReportState
@@ -50,12 +45,14 @@ from app.vault import envelope, hpke, keyring, manifest, receipt
 from app.vault.encoding import Context, sha256
 from app.vault.envelope import new_key
 from app.vault.hpke import KemKeys
-from app.vault.keyring import EpochSecret, MemberBlob, ServerSecret, Unlocked
+from app.vault.keyring import EpochSecret, MemberBlob, Unlocked
 from app.vault.mailbox import body_context
 from app.vault.manifest import Chain, ManifestMember, SignedManifest
 from app.vault.signing import SigningKeys
 from tests import second_reader as second
-from tests.conftest import SERVER_SECRET, START, Instance, Template
+from tests.conftest import Instance, Template, copy_of, found_template
+from tests.stores import Store
+from tests.test_invariants import files_of
 
 HOST = bytes(32)
 TWO = (("admin", "Jonas"), ("lead", "Ruth"), ("lead", "Omid"), ("caseworker", "Nigora"), ("protection", "Salome"), ("auditor", "Edda"))
@@ -257,25 +254,16 @@ def team(instance: Instance) -> Team:
 
 
 @pytest.fixture(scope="session")
-def two_leads(tmp_path_factory: pytest.TempPathFactory) -> Template:
+def two_leads(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Template:
     """Two leads: Ruth and Omid."""
-    path = tmp_path_factory.mktemp("two") / "paivand.db"
-    database = Database(f"sqlite:///{path}")
-    migrate.upgrade(database)
-    with database.write() as session:
-        made = found(session, TWO, origin=ORIGIN, server_secret=ServerSecret(SERVER_SECRET), now=START)
-    database.close()
-    return Template(path, made.root, {member.name: member for member in made.members}, made.shares)
+    return found_template(store, tmp_path_factory.mktemp("two"), TWO)
 
 
 @pytest.fixture
 def pair(two_leads: Template, tmp_path: Path) -> Iterator[Team]:
     """A team with two leads."""
-    instance = Instance(tmp_path, two_leads)
-    shutil.copy(two_leads.path, instance.path)
-    yield Team(instance)
-    for database in instance.databases:
-        database.close()
+    with copy_of(two_leads, tmp_path) as instance:
+        yield Team(instance)
 
 
 def wraps_to(team: Team, member_id: str) -> list[tuple[str, int]]:
@@ -325,7 +313,7 @@ def test_whoever_invites_learns_nothing_that_signs_in(team: Team) -> None:
     code = team.invite("Jonas")
     offered = team.offer(code)
     team.join(code, offered)
-    raw = team.instance.path.read_bytes()
+    raw = b"".join(files_of(team.instance).values())
     for secret in (offered.passphrase, offered.totp, code, "Marta"):
         assert secret.encode() not in raw
     assert base64.b32decode(offered.totp) not in raw
@@ -661,16 +649,13 @@ def test_a_killed_grant_leaves_nothing(team: Team) -> None:
     team.actor("Ruth")
     tables = ("manifest", "key_wrap", "ledger_entry")
     for table in tables:
-        with sqlite3.connect(team.instance.path) as connection:
-            connection.execute(f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
         before = team.dump()
-        with pytest.raises((IntegrityError, BusyError)):
-            team.grant("Ruth", marta)
-        with pytest.raises((IntegrityError, BusyError)):
-            team.remove("Ruth", "Timur")
+        with team.instance.refusing(table):
+            with pytest.raises((IntegrityError, BusyError)):
+                team.grant("Ruth", marta)
+            with pytest.raises((IntegrityError, BusyError)):
+                team.remove("Ruth", "Timur")
         assert team.dump() == before, table
-        with sqlite3.connect(team.instance.path) as connection:
-            connection.execute("DROP TRIGGER broken")
     assert team.grant("Ruth", marta)
     assert team.remove("Ruth", "Timur")
 
@@ -681,18 +666,17 @@ def test_no_entry_no_change(team: Team) -> None:
     invitation = team.invitation()
     actors = {name: team.actor(name) for name in ("Ruth", "Jonas")}
     now = team.instance.clock.now
-    with sqlite3.connect(team.instance.path) as connection:
-        connection.execute("CREATE TRIGGER broken BEFORE INSERT ON ledger_entry BEGIN SELECT RAISE(ABORT, 'no'); END")
-    with team.refused(BusyError), team.database.write() as session:
-        change.grant(session, actors["Ruth"], team.secret, invitation, typed=marta.words, epoch=1, now=now)
-    with team.refused(BusyError), team.database.write() as session:
-        change.remove(session, actors["Ruth"], team.id("Timur"), epoch=1, now=now)
-    with team.refused(BusyError), team.database.write() as session:
-        change.end_all_sessions(session, actors["Ruth"], team.id("Jonas"), now=now)
-    with team.refused(BusyError), team.database.write() as session:
-        invite.invite(session, actors["Jonas"], team.secret, name="Petra", role="lead", now=now)
-    with team.refused(BusyError), team.database.write() as session:
-        invite.withdraw(session, actors["Jonas"], team.secret, invitation, now=now)
+    with team.instance.refusing("ledger_entry"):
+        with team.refused(BusyError), team.database.write() as session:
+            change.grant(session, actors["Ruth"], team.secret, invitation, typed=marta.words, epoch=1, now=now)
+        with team.refused(BusyError), team.database.write() as session:
+            change.remove(session, actors["Ruth"], team.id("Timur"), epoch=1, now=now)
+        with team.refused(BusyError), team.database.write() as session:
+            change.end_all_sessions(session, actors["Ruth"], team.id("Jonas"), now=now)
+        with team.refused(BusyError), team.database.write() as session:
+            invite.invite(session, actors["Jonas"], team.secret, name="Petra", role="lead", now=now)
+        with team.refused(BusyError), team.database.write() as session:
+            invite.withdraw(session, actors["Jonas"], team.secret, invitation, now=now)
 
 
 # removed
@@ -838,18 +822,17 @@ def test_an_old_row_put_back_over_a_removal_is_noticed(team: Team) -> None:
     """The tag of the newer version is looked for under each epoch's key."""
     report_id = team.write("One.")
     team.read("Nigora", report_id)
-    with sqlite3.connect(team.instance.path) as connection:
-        row = connection.execute("SELECT work, version, state FROM report").fetchone()
-        wrap = connection.execute("SELECT * FROM key_wrap WHERE part = 'row'").fetchone()
+    (row,) = team.instance.rows("SELECT work, version, state FROM report")
+    (wrap,) = team.instance.rows("SELECT * FROM key_wrap WHERE part = 'row'")
     team.remove("Ruth", "Timur")
     held = team.click("Nigora")
     assert held is not None
     with team.database.write() as session:
         triage.add_note(session, held.actor, held.keys.id, report_id, text="Newer.", now=team.instance.clock.now)
-    with sqlite3.connect(team.instance.path) as connection:
-        connection.execute("UPDATE report SET work = ?, version = ?, state = ?", row)
-        connection.execute("DELETE FROM key_wrap WHERE part = 'row'")
-        connection.execute("INSERT INTO key_wrap VALUES (?, ?, ?, ?, ?, ?, ?, ?)", wrap)
+    with team.instance.edit() as sql:
+        sql.run("UPDATE report SET work = ?, version = ?, state = ?", *row)
+        sql.run("DELETE FROM key_wrap WHERE part = 'row'")
+        sql.run("INSERT INTO key_wrap VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *wrap)
     with pytest.raises(DamagedError):
         team.read("Nigora", report_id)
 
@@ -999,15 +982,13 @@ def test_a_session_under_other_keys_ends(team: Team) -> None:
 
 
 @pytest.mark.parametrize("is_pair", [False, True], ids=["removed", "suspended"])
-def test_a_session_put_back_ends_at_the_click(request: pytest.FixtureRequest, *, is_pair: bool) -> None:
+def test_a_session_put_back_ends_at_the_click(store: Store, request: pytest.FixtureRequest, *, is_pair: bool) -> None:
     """A row that somebody puts back after the removal, or after a lead's hand alone, is deleted when it is used."""
     team: Team = request.getfixturevalue("pair" if is_pair else "team")
     held = team.enter("Nigora")
-    with sqlite3.connect(team.instance.path) as connection:
-        row = connection.execute("SELECT * FROM member_session WHERE id = ?", (held.keys.id,)).fetchone()
+    (row,) = team.instance.rows("SELECT * FROM member_session WHERE id = ?", held.keys.id)
     assert team.remove("Ruth", "Nigora") is not is_pair
-    with sqlite3.connect(team.instance.path) as connection:
-        connection.execute("INSERT INTO member_session VALUES (?, ?, ?, ?, ?, ?)", row)
+    team.instance.sql("INSERT INTO member_session VALUES (?, ?, ?, ?, ?, ?)", *row)
     assert team.click("Nigora") is None
     with team.database.read() as session:
         assert session.get(MemberSession, held.keys.id) is None
@@ -1254,11 +1235,9 @@ def test_a_draft_that_was_taken_back_stays_so(pair: Team) -> None:
     """Somebody puts the row back, signature and all: its version is not the newest that the log knows."""
     marta = pair.newcomer()
     pair.grant("Ruth", marta)
-    with sqlite3.connect(pair.instance.path) as connection:
-        row = connection.execute("SELECT body, signatures, lifter, version FROM manifest_draft").fetchone()
+    (row,) = pair.instance.rows("SELECT body, signatures, lifter, version FROM manifest_draft")
     pair.withdraw("Ruth")
-    with sqlite3.connect(pair.instance.path) as connection:
-        connection.execute("UPDATE manifest_draft SET body = ?, signatures = ?, lifter = ?, version = ?", row)
+    pair.instance.sql("UPDATE manifest_draft SET body = ?, signatures = ?, lifter = ?, version = ?", *row)
     assert pair.waiting() is not None
     pair.actor("Omid")
     with pair.refused(DamagedError):
@@ -1455,14 +1434,10 @@ def test_a_removal_that_was_taken_back_cannot_be_completed_by_hand(pair: Team) -
     for name in ("Ruth", "Omid", "Jonas"):
         pair.actor(name)
     assert not pair.remove("Ruth", "Nigora")
-    with sqlite3.connect(pair.instance.path) as connection:
-        kept = connection.execute("SELECT body, signatures, lifter, version FROM manifest_draft").fetchone()
-    connection.close()
+    (kept,) = pair.instance.rows("SELECT body, signatures, lifter, version FROM manifest_draft")
     pair.withdraw("Ruth")
     pair.withdraw("Omid")
-    with sqlite3.connect(pair.instance.path) as connection:
-        connection.execute("UPDATE manifest_draft SET body = ?, signatures = ?, lifter = ?, version = ?", kept)
-    connection.close()
+    pair.instance.sql("UPDATE manifest_draft SET body = ?, signatures = ?, lifter = ?, version = ?", *kept)
 
     with pytest.raises(DamagedError):
         pair.sign("Jonas")

@@ -72,10 +72,11 @@ def test_no_word_is_remembered(looked: Member, app: Flask) -> None:
     kept = [memory for _, memory in memories_of(app)._kept.values()]
 
     assert kept
-    assert all(isinstance(item, Known) for memory in kept for item in memory["reports"].values())
+    assert {name for memory in kept for name in memory} == {"reports", "marks"}
+    assert all(isinstance(item, Known) for memory in kept for _, item in memory["reports"].values())
     assert sum(len(memory["reports"]) for memory in kept) == 3
     assert WORDS not in repr(kept)
-    assert "bytes" not in {type(value).__name__ for memory in kept for item in memory["reports"].values() for value in _fields(item)}
+    assert "bytes" not in {type(value).__name__ for memory in kept for _, item in memory["reports"].values() for value in _fields(item)}
 
 
 def _fields(item: Known) -> list[Any]:

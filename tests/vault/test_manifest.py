@@ -275,7 +275,7 @@ def without(*gone: Person) -> list[Person]:
         ((RUTH, STRANGER), False),
         ((), False),
     ],
-    ids=str,
+    ids=range(12),
 )
 def test_a_lead_is_removed_by_another_and_one_who_stays(by: Sequence[Person], *, is_good: bool) -> None:
     """Nobody has a veto over their own removal, and no lead does it alone once there are two."""

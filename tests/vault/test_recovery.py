@@ -6,11 +6,12 @@ from typing import Final
 import pytest
 from shamir_mnemonic import MnemonicError, combine_mnemonics
 
+from app.errors import MalformedError
 from app.vault import recovery
 from app.vault.hpke import KemKeys
 from app.vault.signing import SigningKeys
 from tests import second_reader as second
-from tests.vault.world import seed
+from tests.vault.world import refused, seed
 
 DRAWN: Final = recovery.new_recovery()
 
@@ -43,6 +44,24 @@ def test_shares_of_two_foundings_do_not_mix() -> None:
     assert other[0].public != DRAWN[0].public
     with pytest.raises(MnemonicError):
         combine_mnemonics([*DRAWN[2][:2], other[2][2]])
+
+
+def test_shares_become_keys_or_one_error() -> None:
+    """Three that belong together, in any order; whatever else is brought gives one error without a cause."""
+    kem, sign, shares = DRAWN
+    assert [keys.public for keys in recovery.keys_from([shares[4], shares[0], shares[2]])] == [kem.public, sign.public]
+    other = recovery.new_recovery()[2]
+    for wrong in (shares[:2], shares[:4], [shares[0]] * 3, [*shares[:2], other[2]], []):
+        refused(recovery.keys_from, wrong)
+
+
+def test_a_slip_in_a_share_is_seen_before_all_three_are_there() -> None:
+    """Two words swapped, one left out, one of no list."""
+    words = DRAWN[2][0].split()
+    recovery.check_share(f"  {' '.join(words).upper()} ")
+    for wrong in ([words[1], words[0], *words[2:]], words[1:], [*words[:-1], "paivand"], [*words, *words], []):
+        with pytest.raises(MalformedError):
+            recovery.check_share(" ".join(wrong))
 
 
 def test_a_share_has_the_shape_that_people_were_told() -> None:

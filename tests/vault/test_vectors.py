@@ -1,7 +1,9 @@
 """The worked examples of docs/formats.md, read by the program and by a reader that shares no line with it."""
 
 import ast
+import base64
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -17,16 +19,17 @@ from app.findings.records import FindingBody, FindingItem, Round
 from app.findings.signatures import judge_round
 from app.ledger import rows, tree
 from app.ledger.append import Actor, RowVersion
+from app.ledger.remember import head_in
 from app.ledger.verify import read_head_file, write_head
 from app.store.cases import Finding, FindingState, SealedRow
-from app.vault import entries, envelope, formtoken, hpke, keyring, mailbox, padding, receipt
-from app.vault.encoding import Context, from_b64, from_jcs, sha256, to_jcs
+from app.vault import backup, entries, envelope, formtoken, hpke, keyring, mailbox, padding, receipt
+from app.vault.encoding import Context, from_b64, from_jcs, sha256, to_b64, to_jcs
 from app.vault.formtoken import HourlyKeys
 from app.vault.manifest import Chain, EpochKeys, SignedManifest, verify_chain
 from app.vault.statement import Signed, reasoning_digest, snapshot_digest
 from tests import second_reader as second
 from tests.vault import vectors, world
-from tests.vault.vectors import Vector
+from tests.vault.vectors import Vector, spell
 
 LEAF: Final = 163
 NAMES: Final = vectors.names()
@@ -272,6 +275,58 @@ class Program:
         raw = keyring.open_approval(vector.raw, team, root=vector.hex("root"), approval_id=vector.text("id"))
         return Signed.read(from_jcs(raw)["statement"]).raw
 
+    @staticmethod
+    def state_head(vector: Vector) -> bytes:
+        try:
+            head = head_in(from_jcs(vector.raw))
+        except MalformedError:
+            raise SealError from None
+        assert head is not None
+        return to_jcs({"origin": head.origin, "size": head.size, "root": to_b64(head.root)})
+
+    @staticmethod
+    def backup_key(vector: Vector) -> bytes:
+        header = backup.Header.read(io.BytesIO(vector.raw))
+        return backup.open_key(header, hpke.KemKeys.from_seed(vector.hex("seed")), root=vector.hex("root"))
+
+    @staticmethod
+    def backup_words(vector: Vector) -> bytes:
+        return backup.read_words(vector.raw.decode())
+
+    @staticmethod
+    def backup(vector: Vector) -> bytes:
+        key, root, backup_id, file = vector.hex("key"), vector.hex("root"), UUID(vector.text("id")), _sealed(vector)
+        records = list(backup.read_records(io.BytesIO(file), key, backup_id, root=root))
+        written = io.BytesIO()
+        writer = backup.Writer(written, key, backup_id, root=root)
+        for record in records:
+            writer.add(record)
+        writer.finish()
+        assert written.getvalue() == file
+        return _framed(records)
+
+    @staticmethod
+    def backup_first(vector: Vector) -> bytes:
+        return backup.Contents.decode(vector.raw).encode()
+
+    @staticmethod
+    def backup_row(vector: Vector) -> bytes:
+        place, values = backup.decode_row(vector.raw)
+        assert backup.encode_row(place, values) == vector.raw
+        return to_jcs({"place": place, "values": [spell(value) for value in values]})
+
+
+def _sealed(vector: Vector) -> bytes:
+    """Return the chunks of a backup, whose zeros do not stand in the vector."""
+    plain = vector.raw.ljust(vector.number("chunks") * second.CHUNK, b"\0")
+    sealed = second.seal_chunks(plain, vector.hex("key"), root=vector.hex("root"), backup=vector.text("id"))
+    assert hashlib.sha256(sealed).digest() == vector.hex("file")
+    return sealed
+
+
+def _framed(records: list[bytes]) -> bytes:
+    return b"".join(len(record).to_bytes(4, "big") + record for record in records)
+
 
 def _typed(name: str, value: str) -> object:
     return UUID(value) if name.endswith("_id") else value
@@ -477,6 +532,39 @@ class Second:
         team = second.kem(second.epoch_key(vector.hex("team"), "team", epoch, "kem"))
         signed, _ = second.open_approval(vector.raw, team, root=root, approval=vector.text("id"), finding=finding, epoch=epoch)
         return signed.raw
+
+    @staticmethod
+    def state_head(vector: Vector) -> bytes:
+        origin, size, root = second.read_state_head(vector.raw)
+        return second.jcs({"origin": origin, "size": size, "root": base64.b64encode(root).decode()})
+
+    @staticmethod
+    def backup_key(vector: Vector) -> bytes:
+        file = second.backup_file(vector.raw)
+        return second.open_backup_key(file.sealed_key, second.kem(vector.hex("seed")), root=vector.hex("root"), backup=file.id)
+
+    @staticmethod
+    def backup_words(vector: Vector) -> bytes:
+        return second.read_backup_words(vector.raw.decode(), WORDS[0])
+
+    @staticmethod
+    def backup(vector: Vector) -> bytes:
+        return _framed(second.open_chunks(_sealed(vector), vector.hex("key"), root=vector.hex("root"), backup=vector.text("id")))
+
+    @staticmethod
+    def backup_first(vector: Vector) -> bytes:
+        return second.jcs(second.read_backup_first(vector.raw))
+
+    @staticmethod
+    def backup_row(vector: Vector) -> bytes:
+        place, columns = second.read_backup_row(vector.raw)
+        return second.jcs({"place": place, "values": [_spelt(kind, value) for kind, value in columns]})
+
+
+def _spelt(kind: int, value: second.Value) -> object:
+    if isinstance(value, bytes):
+        return f"{'bytes' if kind == 3 else 'uuid'} {value.hex()}"
+    return f"text {value}" if isinstance(value, str) else value
 
 
 Outcome = tuple[str, bytes]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 FOLDER: Final = Path(__file__).parent.parent / "vectors"
 EXPECTED: Final = ("opened", "malformed", "mistyped", "cannot-open")
@@ -46,3 +47,15 @@ def read(name: str) -> Vector:
 def names() -> list[str]:
     """Return the names of all cases."""
     return sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def spell(value: str | bytes | int | UUID | None) -> object:
+    """Write a value so that its type shows."""
+    match value:
+        case str():
+            return f"text {value}"
+        case bytes():
+            return f"bytes {value.hex()}"
+        case UUID():
+            return f"uuid {value.hex}"
+    return value
