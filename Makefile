@@ -3,12 +3,14 @@ PYTHON ?= python3
 PORT ?= 8000
 BENCH ?=
 SIZE ?= full
+BASE_IMAGE ?= debian:bookworm-slim
+ENGINE ?= $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool)),$(tool))))
 VENV := .venv
 BIN := $(VENV)/bin
 PO := $(wildcard app/i18n/catalogues/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check fix lock messages pictures clean
+.PHONY: help demo test bench check fix lock messages pictures image sbom clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +41,12 @@ messages: $(VENV)/ready ## Collect the texts of code and templates into the cata
 
 pictures: $(VENV)/ready $(MO) ## Take the pictures of README and docs from a running demo
 	$(BIN)/python docs/pictures.py
+
+image: ## Build the container image (BASE_IMAGE=…)
+	$(ENGINE) build --build-arg BASE_IMAGE=$(BASE_IMAGE) -t paivand .
+
+sbom: $(VENV)/ready ## Write sbom.cdx.json: what the image installs, with versions and hashes
+	@$(BIN)/cyclonedx-py requirements requirements/app.txt --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.cdx.json
 
 lock: $(VENV)/ready ## Re-resolve requirements/*.txt (seven days of cool-down)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements/app.txt

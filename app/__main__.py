@@ -150,7 +150,7 @@ def write_backup(file: Path) -> None:
 @main.command("backup-key")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def open_backup_key(file: Path) -> None:
-    """Turn three recovery shares into the 24 words that open FILE; on a machine that is not the server, and goes nowhere near it."""
+    """Turn three recovery shares into the 24 words that open FILE and nothing else; never on the server."""
     root = read_root()
     click.echo("This machine must NOT be the server, nor any other that serves or stores. Three shares open everything for ever.", err=True)
     try:

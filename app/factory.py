@@ -86,6 +86,7 @@ def create_app(config: Config, *, faces: Sequence[str], clock: Clock | None = No
         sessions.attach_secret(app, ServerSecret(config.server_secret))
         sessions.attach_heads(app, _open_heads(config, database))
         app.before_request(sessions.load)
+    app.before_request(limits.refuse_cut_body)
     app.before_request(gate.check)
     if set(faces) & {"desk", "audit"}:
         app.before_request(sessions.check_form)
@@ -151,6 +152,7 @@ def _choose_language() -> None:
     if request.path.startswith(_STAFF):
         g.lang = made.languages.choose(request.cookies.get(LANGUAGE_COOKIE))
     else:
+        limits.refuse_cut_body()
         asked = request.form.get("to") or request.form.get("l") if request.method == "POST" else None
         g.lang = made.languages.choose(asked)
 

@@ -29,7 +29,7 @@ class Size:
     """How much is done."""
 
     rounds: int  # product, floor, product, floor …
-    seconds: int  # of load in each
+    seconds: float  # of load in each
     clients: int
     stalled: int  # half-sent bodies that are held open
     stalled_rounds: int
@@ -43,7 +43,7 @@ class Size:
 SIZES: Final = {
     "full": Size(5, 10, 8, 5000, 3, 16, (1_000, 100_000), 20, (1_000, 1_000_000), 200),
     "small": Size(2, 4, 8, 1000, 1, 8, (1_000, 5_000), 20, (1_000, 20_000), 50),
-    "tiny": Size(1, 1, 2, 20, 1, 1, (300,), 3, (400,), 5),
+    "tiny": Size(1, 0.5, 2, 20, 1, 1, (300,), 3, (400,), 5),
 }
 
 

@@ -83,7 +83,7 @@ def _measure_postgresql(bench: Bench, folder: Path, postgresql: PostgreSQL) -> N
 def _measure_both(bench: Bench, store: str, ours: Server, plain: Server, server_cpu: Callable[[], float]) -> None:
     size = bench.size
     for server in (ours, plain):
-        _load(server, size.clients, _WARM_SECONDS)
+        _load(server, size.clients, min(_WARM_SECONDS, size.seconds))
     pairs = list(_take_turns(bench, ours, plain, size.rounds, 0, server_cpu))
     mine, floor = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     common = {"store": store, "clients": size.clients, "text_bytes": len(TEXT), "pages": mine[0].pages, "floor_pages": floor[0].pages}

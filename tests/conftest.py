@@ -12,10 +12,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from flask import Flask
+from flask import Flask, has_request_context, request
 from flask.testing import FlaskClient
 from hypothesis import settings
-from sqlalchemy import Connection, CursorResult, make_url
+from sqlalchemy import Connection, CursorResult, event, make_url
 from werkzeug.test import TestResponse
 
 from app.demo.commands import ORIGIN, PEOPLE
@@ -119,10 +119,17 @@ class Instance:
     @contextmanager
     def refusing(self, table: str) -> Iterator[None]:
         """Let the database refuse every new row of a table meanwhile."""
-        begin, end = _REFUSAL[self.store.name]
-        self.sql(begin.format(table=table))
+        self.refuse_rows(table)
         yield
-        self.sql(end)
+        self.accept_again()
+
+    def refuse_rows(self, table: str) -> None:
+        """Let the database refuse every new row of a table from now on."""
+        self.sql(_REFUSAL[self.store.name][0].format(table=table))
+
+    def accept_again(self) -> None:
+        """End that."""
+        self.sql(_REFUSAL[self.store.name][1])
 
     def sql(self, statement: str, *values: object) -> None:
         """Run one statement past the program."""
@@ -169,6 +176,8 @@ class Instance:
             changes.setdefault("database", self.url_of(faces[0]))
         made = create_app(self.config(**changes), faces=faces or FACES, clock=self.clock)
         self.databases.append(made.extensions["paivand"].database)
+        if not self.is_sqlite:
+            _wear_roles(self.databases[-1], faces)
         return made
 
     def code(self, name: str) -> str:
@@ -234,6 +243,16 @@ _REFUSAL: Final = {
         "DROP FUNCTION broken CASCADE",
     ),
 }
+
+
+def _wear_roles(database: Database, faces: Sequence[str]) -> None:
+    """Give each request the rights of its face and no more, as in production: so every test tries what `roles.ROLES` says."""
+
+    @event.listens_for(database.engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if has_request_context():
+            face = faces[0] if len(faces) == 1 else request.path.split("/")[1]
+            connection.exec_driver_sql(f"SET LOCAL ROLE {roles.role_of(face if face in FACES else 'intake')}")
 
 
 class Browser:
@@ -337,6 +356,9 @@ def found_template(store: Store, folder: Path, people: Sequence[tuple[str, str]]
     migrate.upgrade(database)
     with database.write() as session:
         made = found(session, people, origin=ORIGIN, server_secret=ServerSecret(SERVER_SECRET), now=START)
+    if not database.is_sqlite:
+        with database.engine.begin() as connection:
+            roles.grant_all(connection, {})
     database.close()
     return Template(store, url, made.root, {member.name: member for member in made.members}, made.shares)
 

@@ -64,6 +64,10 @@ class PostgresqlStore:
         """Drop a database, whoever still has it open."""
         self.run(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
+    def database_of(self, url: str) -> str:
+        """Return the name of the database in a URL."""
+        return str(make_url(url).database)
+
     def run(self, statement: str) -> None:
         """Run a statement as the superuser, outside any transaction."""
         engine = create_engine(self.server, poolclass=NullPool, isolation_level="AUTOCOMMIT")

@@ -18,7 +18,7 @@ from app.i18n.text import force_locale, gettext
 from app.members.policy import Permission
 from app.store.database import METADATA
 from app.store.keys import KeyWrap, Lease, ManifestRow, MemberSession
-from app.store.ledger import LedgerEntry, LedgerHead
+from app.store.ledger import LedgerHead
 from app.store.reports import Message, Report
 from app.vault import receipt
 from app.web.gate import allow
@@ -396,35 +396,31 @@ def send_while_locked(world: World) -> TestResponse:
     source = world.write_page()
     world.freeze()
     with world.database.engine.connect() as other:
-        other.exec_driver_sql("ROLLBACK")
-        other.exec_driver_sql("BEGIN IMMEDIATE")
+        if world.instance.is_sqlite:
+            other.exec_driver_sql("ROLLBACK")
+        other.exec_driver_sql("BEGIN IMMEDIATE" if world.instance.is_sqlite else "LOCK TABLE report")
         page = source.press("/f", ("do", "send"), **world.typing(text=NASTY))
         other.exec_driver_sql("ROLLBACK")
     return page
 
 
-def failing(table: str) -> str:
-    """Return a trigger that lets every insert into a table fail."""
-    return f"CREATE TRIGGER no_more BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no more'); END"
-
-
 def send_while_failing(world: World) -> TestResponse:
     source = world.write_page()
-    world.sql(failing("report"))
+    world.instance.refuse_rows("report")
     world.freeze()
     return source.press("/f", ("do", "send"), **world.typing(text=NASTY))
 
 
 def add_while_failing(world: World) -> TestResponse:
     source = world.box()
-    world.sql(failing("report"))
+    world.instance.refuse_rows("report")
     world.freeze()
     return source.press("/f", ("do", "add"), **world.typing(text=NASTY))
 
 
 def repaired(world: World) -> None:
     """When the store works again, pressing Send is enough."""
-    world.sql("DROP TRIGGER no_more")
+    world.instance.accept_again()
     source = world.source
     source.press("/f", source.form("/f").buttons[0])
     assert source.page.status_code == 201
@@ -941,15 +937,14 @@ def no_wrap(part: str) -> Callable[[World, UUID], None]:
 
 def no_entry(world: World, report_id: UUID) -> None:
     """Take out the entry of the report's version (all entries, to be sure which)."""
-    world.sql("DROP TRIGGER ledger_entry_no_delete", delete(LedgerEntry))
+    world.instance.sql("DELETE FROM ledger_entry")
 
 
 def other_entry(world: World, report_id: UUID) -> None:
     """Change one bit in every sealed entry."""
-    world.sql("DROP TRIGGER ledger_entry_no_update")
-    with world.database.engine.connect() as connection:
-        entries = connection.execute(select(LedgerEntry.index, LedgerEntry.sealed)).all()
-    world.sql(*(update(LedgerEntry).where(LedgerEntry.index == index).values(sealed=flipped(sealed)) for index, sealed in entries))
+    with world.instance.edit() as sql:
+        for index, sealed in sql.rows("SELECT idx, sealed FROM ledger_entry"):
+            sql.run("UPDATE ledger_entry SET sealed = ? WHERE idx = ?", flipped(sealed), index)
 
 
 def body_of_the_other(world: World, report_id: UUID) -> None:
@@ -1067,7 +1062,7 @@ def head_before(world: World) -> None:
 
 def no_entries(world: World) -> None:
     """Let every new entry fail."""
-    world.sql(failing("ledger_entry"))
+    world.instance.refuse_rows("ledger_entry")
 
 
 def no_log_at(step: str, damage: Callable[[World], None]) -> Callable[[World], TestResponse]:

@@ -52,7 +52,7 @@ TEMPLATES: Final = sorted((Path(__file__).parents[1] / "app").rglob("*.html"))
 
 def url_of(rule: Rule) -> str:
     """Return an address of a route."""
-    return re.sub(r"<uuid:\w+>", str(UUID(int=7)), rule.rule).replace("<view>", "open")
+    return re.sub(r"<uuid:\w+>", str(UUID(int=7)), rule.rule).replace("<view>", "open").replace("<int:page>", "1")
 
 
 def routes(app: Flask) -> list[tuple[str, str]]:

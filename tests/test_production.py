@@ -2,14 +2,12 @@
 
 import contextlib
 import ctypes
-import http.client
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,108 +21,17 @@ from app.store import migrate
 from app.web import production
 from config import FACES, ConfigError
 from tests.conftest import SERVER_SECRET, Instance, Source
+from tests.processes import PROJECT, free_port, starting
 
-PROJECT: Final = Path(__file__).parents[1]
 TEXT: Final = "They came to my mother's house on Sunday."
 STALLED: Final = 60  # seven times what stops eight threads
-NO_ANSWER: Final = 8
-
-
-class Process:
-    """One face, started as an operator does."""
-
-    def __init__(self, instance: Instance, face: str, port: int, *, settings: Path | None = None, **variables: str) -> None:
-        secret = instance.folder / "server.secret"
-        if not secret.exists():
-            secret.write_text(SERVER_SECRET.hex())
-            secret.chmod(0o400)
-        own = {"PAIVAND_STATE_FILE": str(instance.folder / f"{face}.state")}
-        if face != "intake":
-            own["PAIVAND_SERVER_SECRET_FILE"] = str(secret)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PAIVAND_DATABASE": instance.url_of(face),
-            "PAIVAND_ROOT": instance.root.hex(),
-            **own,
-            **variables,
-        }
-        chosen = str(settings or PROJECT / "deploy" / f"{face}.conf.py")
-        command = [sys.executable, "-m", "gunicorn", "-c", chosen, "-b", f"127.0.0.1:{port}", f"wsgi:{face}"]
-        self.port, self.said = port, b""
-        self.running = subprocess.Popen(
-            command,
-            env={name: value for name, value in environment.items() if value},
-            cwd=PROJECT,
-            start_new_session=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def wait(self) -> None:
-        until = time.monotonic() + 30
-        while time.monotonic() < until and self.running.poll() is None:
-            try:
-                self.ask("GET", "/-/ready")
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError(self.stop())
-
-    def ask(self, method: str, path: str, data: dict[str, str] | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=NO_ANSWER)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
-        connection.request(method, path, urllib.parse.urlencode(data) if data else None, headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text
-
-    def write(self, text: str) -> str:
-        """Send a report; return the page with its code."""
-        _, page = self.ask("POST", "/f", {"go": "write"})
-        token = re.findall(r'name="token" value="([^"]+)"', page)[0]
-        status, page = self.ask("POST", "/f", {"do": "send", "token": token, "text": text})
-        assert status == 201, page
-        return page
-
-    def members(self) -> list[int]:
-        """Return the ids of the master and its workers."""
-        return [int(item.name) for item in Path("/proc").glob("[0-9]*") if _group(int(item.name)) == self.running.pid]
-
-    def stop(self) -> str:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.running.pid, signal.SIGKILL)
-        if self.running.stdout is not None and not self.running.stdout.closed:
-            self.said, _ = self.running.communicate()
-        return self.said.decode()
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return -1
 
 
 @pytest.fixture
 def start(instance: Instance) -> Iterator[Any]:
     """Start faces, and stop them at the end whatever happens."""
-    started: list[Process] = []
-
-    def _start(face: str, port: int, **options: Any) -> Process:
-        started.append(Process(instance, face, port, **options))
-        return started[-1]
-
-    yield _start
-    for process in started:
-        process.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with starting(instance) as start_face:
+        yield start_face
 
 
 def routes(instance: Instance, face: str) -> set[str]:

@@ -73,10 +73,10 @@ class HeadKeeper:
         return next((fault for fault in faults if fault.startswith(_TAKEN_BACK)), None)
 
     def _remember(self, head: Head) -> None:
-        self._seen = head
         if self._state is not None:
             with _typed_errors():
                 update_state(self._state, lambda old: _with_head(old, head))
+        self._seen = head
 
 
 def _with_head(old: dict[str, Any], head: Head) -> dict[str, Any]:

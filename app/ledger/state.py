@@ -37,9 +37,9 @@ def update_state(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]])
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         old = read_state(path)
-        new = change(old)
-        if new != old:
-            _replace(path, to_jcs(new))
+        raw = to_jcs(change(old))
+        if raw != to_jcs(old):
+            _replace(path, raw)
             os.fsync(folder)
     finally:
         os.close(folder)

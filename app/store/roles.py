@@ -1,69 +1,88 @@
 """The three roles of a PostgreSQL database: what each face may do, as data (docs/adr/0012).
 
 Hygiene, not evidence: a mistake or a broken intake is stopped here; the owner of the database is stopped by keys and signatures.
+`tests/test_roles.py` holds this table against what the server asks for while people work: nothing is missing, nothing is idle.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from app.store.base import Base
-
 Grants = Mapping[str, Mapping[str, str]]
-
-_READ: Final = "SELECT"
-_ADD: Final = "SELECT, INSERT"
-_EDIT: Final = "SELECT, INSERT, UPDATE"
-_ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 ROLES: Final[Grants] = {
     "intake": {
-        "alembic_version": _READ,
-        "manifest": _READ,
-        "manifest_draft": _READ,
-        "reply": _READ,
+        "alembic_version": "SELECT",
+        "manifest": "SELECT",
+        "manifest_draft": "SELECT",
+        "reply": "SELECT",
         "dedupe": "SELECT, INSERT, DELETE",
         "report": "INSERT",
         "key_wrap": "INSERT",
     },
     "desk": {
-        "alembic_version": _READ,
-        "ledger_entry": _ADD,
+        "alembic_version": "SELECT",
+        "ledger_entry": "SELECT, INSERT",
         "ledger_head": "SELECT, UPDATE",
-        "manifest": _ADD,
-        "manifest_draft": _EDIT,
+        "manifest": "SELECT, INSERT",
+        "manifest_draft": "SELECT, INSERT, UPDATE",
         "report": "SELECT, UPDATE",
-        "message": _EDIT,
-        "reply": _ADD,
-        "source_request": _ADD,
-        "seen": _EDIT,
-        "key_wrap": _ALL,
-        "member": _EDIT,
-        "invitation": _ALL,
-        "member_session": _ALL,
-        "lease": _ALL,
-        "case": _EDIT,
-        "incident": _EDIT,
-        "act": _EDIT,
-        "person": _EDIT,
-        "reference": _EDIT,
-        "finding": _EDIT,
-        "approval": _ADD,
+        "message": "SELECT, INSERT, UPDATE",
+        "reply": "SELECT, INSERT",
+        "source_request": "SELECT, INSERT",
+        "seen": "SELECT, INSERT, UPDATE",
+        "key_wrap": "SELECT, INSERT, UPDATE, DELETE",
+        "member": "SELECT, INSERT, UPDATE, DELETE",
+        "invitation": "SELECT, INSERT, UPDATE, DELETE",
+        "member_session": "SELECT, INSERT, UPDATE, DELETE",
+        "lease": "SELECT, INSERT, UPDATE, DELETE",
+        "case": "SELECT, INSERT, UPDATE",
+        "incident": "SELECT, INSERT, UPDATE",
+        "act": "SELECT, INSERT, UPDATE",
+        "person": "SELECT, INSERT, UPDATE",
+        "reference": "SELECT, INSERT, UPDATE",
+        "finding": "SELECT, INSERT, UPDATE",
+        "approval": "SELECT, INSERT, DELETE",
     },
     "audit": {
-        "alembic_version": _READ,
-        "ledger_entry": _ADD,
+        "alembic_version": "SELECT",
+        "ledger_entry": "SELECT, INSERT",
         "ledger_head": "SELECT, UPDATE",
-        "manifest": _READ,
-        "manifest_draft": _READ,
-        "key_wrap": _ADD,
+        "manifest": "SELECT",
+        "manifest_draft": "SELECT",
+        "key_wrap": "SELECT, INSERT",
         "member": "SELECT, UPDATE",
-        "member_session": _ALL,
-        "lease": _ALL,
+        "member_session": "SELECT, INSERT, UPDATE, DELETE",
+        "lease": "SELECT, INSERT, UPDATE, DELETE",
     },
 }
-_VERBS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_RIGHT: Final = re.compile(r"(\w+)(?: \(([\w, ]+)\))?")
+_ATTRIBUTES: Final = (
+    "it may create roles",
+    "it may create databases",
+    "it may copy the whole server",
+    "it passes over the security of rows",
+)  # in the order of _ROLE
+_ROLE: Final = text("SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+_OTHERS: Final = text("SELECT rolname FROM pg_roles WHERE rolname <> current_user AND pg_has_role(oid, 'MEMBER') ORDER BY rolname")
+_OWNS: Final = text(
+    "SELECT EXISTS (SELECT FROM pg_database WHERE datname = current_database() AND datdba = current_user::regrole) "
+    "OR EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relowner = current_user::regrole)"
+)
+_MAKES: Final = text(
+    "SELECT verb FROM (VALUES ('CREATE'), ('TEMPORARY')) AS verbs (verb) WHERE has_database_privilege(current_database(), verb) "
+    "UNION ALL SELECT 'CREATE in schema ' || nspname FROM pg_namespace WHERE has_schema_privilege(oid, 'CREATE') ORDER BY 1"
+)
+_HOLDS: Final = text(  # every right that this server knows; a column only where its whole table is not held
+    "WITH tables AS (SELECT oid, relname, relowner FROM pg_class "
+    "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')) "
+    "SELECT relname, privilege_type, '' FROM tables, aclexplode(acldefault('r', relowner)) WHERE has_table_privilege(oid, privilege_type) "
+    "UNION ALL SELECT relname, verb, attname FROM tables JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped, "
+    "(VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) AS verbs (verb) "
+    "WHERE has_column_privilege(oid, attnum, verb) AND NOT has_table_privilege(oid, verb) ORDER BY 1, 2, 3"
+)
 
 
 def role_of(face: str) -> str:
@@ -86,17 +105,18 @@ def grant_all(connection: Connection, passwords: Mapping[str, str]) -> None:
         role = role_of(face)
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             connection.exec_driver_sql(f"CREATE ROLE {role}")
-        connection.exec_driver_sql(
-            f"ALTER ROLE {role} LOGIN NOINHERIT"
-        )  # more than that `excess` finds: only a superuser could take it away
+        # what it may beyond that `excess` finds: only a superuser could take it away
+        connection.exec_driver_sql(f"ALTER ROLE {role} LOGIN NOINHERIT")
         if face in passwords:
             secret = connection.scalar(text("SELECT quote_literal(:password)"), {"password": passwords[face]})
             connection.exec_driver_sql(f"ALTER ROLE {role} PASSWORD {secret}")
+        connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {database} FROM {role}")
+        connection.exec_driver_sql(f"REVOKE ALL ON SCHEMA public FROM {role}")
         connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {role}")
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {role}")
         connection.exec_driver_sql(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
-        for table, verbs in grants.items():
-            connection.exec_driver_sql(f"GRANT {verbs} ON TABLE {quote(table)} TO {role}")
+        for table, rights in grants.items():
+            connection.exec_driver_sql(f"GRANT {rights} ON TABLE {quote(table)} TO {role}")
 
 
 def are_there(connection: Connection) -> bool:
@@ -112,13 +132,27 @@ def excess(connection: Connection, face: str) -> list[str]:
 
 
 def _excess(connection: Connection, face: str) -> Iterator[str]:
-    role = connection.execute(text("SELECT rolsuper, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one()
-    if any(role):
-        yield "it is a superuser, or may become one"
+    is_superuser, *attributes = connection.execute(_ROLE).one()
+    if is_superuser:
+        yield "it is a superuser"
         return
-    for table in sorted({*Base.metadata.tables, "alembic_version"}):
-        allowed = ROLES[face].get(table, "").split(", ")
-        for verb in _VERBS:
-            asked = {"table": f'public."{table}"', "verb": verb}
-            if verb not in allowed and connection.scalar(text("SELECT has_table_privilege(:table, :verb)"), asked):
-                yield f"it may {verb} on {table}"
+    yield from (words for words, is_held in zip(_ATTRIBUTES, attributes, strict=True) if is_held)
+    yield from (f"it may act as {other}" for other in connection.scalars(_OTHERS))
+    if connection.scalar(_OWNS):
+        yield "it owns the database or its tables"
+        return
+    yield from (f"it may {makes}" for makes in connection.scalars(_MAKES))
+    allowed = _allowed(face)
+    for table, verb, column in connection.execute(_HOLDS):
+        if not allowed & {(table, verb, ""), (table, verb, column)}:
+            yield f"it may {verb} on {table}" + (f" ({column})" if column else "")
+
+
+def _allowed(face: str) -> set[tuple[str, str, str]]:
+    """Return (table, verb, column) of each right of a face; no column: the whole table."""
+    return {
+        (table, verb, column)
+        for table, rights in ROLES[face].items()
+        for verb, columns in _RIGHT.findall(rights)
+        for column in columns.split(", ")
+    }

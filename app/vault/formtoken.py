@@ -4,11 +4,14 @@ A token can carry the receipt secret of the page it belongs to. A seized disk ho
 hours no memory does either.
 """
 
+import fcntl
 import mmap
+import os
 import secrets
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import Lock
+from threading import Lock
 from typing import Final
 
 from app.errors import MalformedError, SealError
@@ -28,7 +31,9 @@ class HourlyKeys:
     def __init__(self) -> None:
         """Reserve the shared memory; nothing is written to disk."""
         self._memory = mmap.mmap(-1, _SLOTS * _SLOT)
-        self._lock = Lock()
+        self._threads = Lock()
+        self._processes = os.memfd_create("hourly-keys")  # the kernel takes its lock back from a worker that is killed
+        weakref.finalize(self, os.close, self._processes)
 
     def current(self, hour: int) -> bytes:
         """Return the key of this hour, drawing it if it is the first use; older ones are overwritten.
@@ -54,11 +59,15 @@ class HourlyKeys:
 
     @contextmanager
     def _slots(self, hour: int) -> Iterator[None]:
-        with self._lock:
-            for at in range(0, _SLOTS * _SLOT, _SLOT):
-                if int.from_bytes(self._memory[at : at + 8], "big") < hour - HOURS_KEPT:
-                    self._memory[at : at + _SLOT] = bytes(_SLOT)
-            yield
+        with self._threads:
+            fcntl.lockf(self._processes, fcntl.LOCK_EX)
+            try:
+                for at in range(0, _SLOTS * _SLOT, _SLOT):
+                    if int.from_bytes(self._memory[at : at + 8], "big") < hour - HOURS_KEPT:
+                        self._memory[at : at + _SLOT] = bytes(_SLOT)
+                yield
+            finally:
+                fcntl.lockf(self._processes, fcntl.LOCK_UN)
 
 
 def issue(keys: HourlyKeys, *, root: bytes, purpose: str, hour: int, secret: bytes = NO_SECRET) -> str:

@@ -34,11 +34,10 @@ def set_limits(app: Flask, hosts: tuple[str, ...]) -> None:
     app.config["MAX_FORM_PARTS"] = MAX_FIELDS
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["TRUSTED_HOSTS"] = list(hosts)
-    app.before_request(_refuse_cut_body)
 
 
-def _refuse_cut_body() -> None:
-    """Refuse a form whose line broke: gunicorn hands on what came, and half a text would count as the whole."""
+def refuse_cut_body() -> None:
+    """Refuse a form whose line broke, before it is read: gunicorn hands on what came, and half a text would count as the whole."""
     announced = request.content_length
     if announced is not None and len(request.get_data()) != announced:
         raise ClientDisconnected

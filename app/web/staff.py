@@ -168,7 +168,7 @@ class Staff:
         if g.get("signed_in") is None:
             return values
         with here.database.read() as session:
-            handed = count_handed(session, actor().member_id)
+            handed = count_handed(session, actor().member_id) if may(actor().roles, Permission.RELEASE) else 0
             own = member_names(session)[actor().member_id]
         values["csrf"] = signed_in().keys.form
         values["me"] = {"name": own, "role": roles_text(actor().roles)}

@@ -351,8 +351,7 @@ def test_unknown_case_is_not_there(edda: Member) -> None:
 
 def test_pages_say_when_a_part_of_the_log_does_not_open(edda: Member, walked: Walk) -> None:
     """What is worked out from the whole log says that a part is missing, and which."""
-    with walked.instance.databases[-1].engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM key_wrap WHERE record = 'ledger:5' AND recipient LIKE 'batch:%'")
+    walked.instance.sql("DELETE FROM key_wrap WHERE record = 'ledger:5' AND recipient LIKE 'batch:%'")
 
     for url in ("/audit/cases", f"/audit/cases/{walked.case}", "/audit/questions"):
         assert "1 entry of the log does not open" in edda.get(url).text

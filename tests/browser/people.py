@@ -167,8 +167,9 @@ class Story:
     def invite(self, name: str) -> str:
         """Let Jonas invite somebody; return the code."""
         world = self.world
+        jonas = world.actor("Jonas")
         with world.database.write() as session:
-            return invite.invite(session, world.actor("Jonas"), world.instance.server_secret, name=name, role="caseworker", now=world.now)
+            return invite.invite(session, jonas, world.instance.server_secret, name=name, role="caseworker", now=world.now)
 
     def join(self, name: str) -> None:
         """Let somebody draw their keys, so that a lead can grant."""
@@ -251,8 +252,8 @@ class Story:
         contradictions = (a_contradiction(), a_contradiction(about="who", material=False, treatment="kept_open", why=""))
         rich = {"statements": statements, "contradictions": contradictions, "speaks_for": "It fits the week.\nTwo voices tell it."}
         world.review(CONFIRMED, **rich)
+        nigora, session_id = world.actor("Nigora"), world.session_id("Nigora")
         with world.database.write() as session:
-            nigora, session_id = world.actor("Nigora"), world.session_id("Nigora")
             review.record_refusal(session, nigora, session_id, *world.place(CONFIRMED), why="same-person", now=world.now)
         world.do("Timur", "give_back", CONFIRMED, note="Only one account so far.")
         world.confirm(CONFIRMED, **rich)

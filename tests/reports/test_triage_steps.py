@@ -354,8 +354,7 @@ def test_what_a_report_may_repeat(world: World) -> None:
         Source(world.app).write(f"A report that will be {name}.")
         (found[name],) = world.ids() - before
     world.look()
-    with world.database.write() as session:
-        session.connection().exec_driver_sql("UPDATE report SET week = '2026-W01' WHERE id = ?", (found["damaged"].hex,))
+    world.instance.sql("UPDATE report SET week = '2026-W01' WHERE id = ?", found["damaged"])
     for name, step in (("accepted", w.link), ("closed", w.withdraw)):
         world.report = found[name]
         world.open()
