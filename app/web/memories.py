@@ -1,9 +1,9 @@
 """What each live session of this process remembers (`Actor.memory`): kept while it is used, gone when it locks or idles."""
 
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
-from app.members.sessions import IDLE_MINUTES
+IDLE_MINUTES: Final = 15  # as a session's; this module knows no session, since the intake must not reach their code
 
 
 class Memories:
