@@ -1,6 +1,7 @@
 # Needs python3 (3.11+) and make; nothing else. `make` lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
+STORE ?= sqlite
 BENCH ?=
 SIZE ?= full
 BASE_IMAGE ?= debian:bookworm-slim
@@ -18,8 +19,8 @@ help: ## List the targets
 demo: $(VENV)/ready $(MO) ## Run the service with demonstration data on http://127.0.0.1:8000
 	@$(BIN)/python -m app demo serve --port $(PORT)
 
-test: $(VENV)/ready $(MO) ## Run all tests
-	@$(BIN)/pytest -n logical --dist worksteal
+test: $(VENV)/ready $(MO) ## Run all tests (STORE=postgresql or all: on the other database)
+	@$(BIN)/pytest -n logical --dist worksteal --store $(STORE)
 
 bench: $(VENV)/ready $(MO) ## Measure beside floors, one line of JSON each (BENCH=submissions,pages,… SIZE=small)
 	@$(BIN)/python -m benchmarks --parts '$(BENCH)' --size '$(SIZE)'

@@ -72,10 +72,14 @@ class Instance:
     databases: list[Database] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
 
-    def close(self) -> None:
-        """Close every connection; then this instance and its copies can go."""
+    def let_go(self) -> None:
+        """Close every connection, so that the database can be copied; who asks again opens another."""
         for database in self.databases:
             database.close()
+
+    def close(self) -> None:
+        """Close every connection; then this instance and its copies can go."""
+        self.let_go()
         for url in (self.url, *self.copies):
             self.store.drop(url)
 
@@ -219,18 +223,19 @@ class Sql:
         if self.connection.dialect.name == "sqlite":
             own = [value.hex if isinstance(value, UUID) else value for value in values]
             return self.connection.exec_driver_sql(statement, tuple(own))
-        for theirs, ours in _BYTES:
+        for theirs, ours in _THEIRS:
             statement = re.sub(theirs, ours, statement)
         return self.connection.exec_driver_sql(statement.replace("%", "%%").replace("?", "%s"), tuple(values))
 
 
-_BYTES: Final = (
+_THEIRS: Final = (
     (r"x'([0-9a-f]*)'", r"decode('\1', 'hex')"),
-    (r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')"),
+    (r"zeroblob\((\d+|length\(\w+\))\)", r"decode(repeat('00', \1), 'hex')"),
     (
         r"CAST\(replace\(CAST\((\w+) AS TEXT\), ('[^']*'), ('[^']*')\) AS BLOB\)",
         r"convert_to(replace(convert_from(\1, 'UTF8'), \2, \3), 'UTF8')",
     ),
+    (r"\b(min|max)\(id\)", r"\1(id::text)::uuid"),
     (r"randomblob\(32\)", "sha256(gen_random_uuid()::text::bytea)"),
 )
 _REFUSAL: Final = {

@@ -51,6 +51,7 @@ class PostgresqlStore:
 
     def __init__(self, server: str) -> None:
         self.server = make_url(server).set(drivername="postgresql+psycopg")
+        self.made: list[str] = []
 
     def create(self, _folder: Path) -> str:
         """Return the URL of a new, empty database: texts are compared by their bytes, as on SQLite."""
@@ -77,7 +78,8 @@ class PostgresqlStore:
     def _create(self, how: str) -> str:
         name = f"test_{secrets.token_hex(8)}"
         self.run(f'CREATE DATABASE "{name}" {how}')
-        return self.server.set(database=name).render_as_string(hide_password=False)
+        self.made.append(self.server.set(database=name).render_as_string(hide_password=False))
+        return self.made[-1]
 
 
 def _memory() -> str | None:
@@ -93,7 +95,12 @@ Store = SqliteStore | PostgresqlStore
 def running_postgresql(folder: Path) -> Iterator[PostgresqlStore]:
     """Start a server for the tests of this process, or take the one that is named; what was started is stopped and deleted."""
     if named := os.environ.get(_SERVER):
-        yield PostgresqlStore(named)
+        kept = PostgresqlStore(named)
+        try:
+            yield kept
+        finally:
+            for url in kept.made:
+                kept.drop(url)
         return
     run = folder / "run"
     run.mkdir(mode=0o700, exist_ok=True)

@@ -27,6 +27,7 @@ from app.members.passphrase import code_at
 from app.store.cases import CaseState, FindingState
 from app.store.database import METADATA
 from app.store.keys import KeyWrap, ManifestRow, Member
+from app.store.ledger import LedgerHead
 from app.store.reports import Report, ReportState
 from app.vault import envelope, hpke, keyring, manifest
 from app.vault.encoding import Context, from_b64, from_jcs
@@ -544,3 +545,16 @@ def test_sweep_takes_the_order_out_of_the_tables(instance: Instance, app: Flask)
     assert None not in {place for (place,) in places}
     assert places == sorted(places)
     assert source.open_mailbox(source.write("one more")).status_code == 200
+
+
+@pytest.mark.only_on("postgresql")
+def test_sweep_takes_no_row_from_who_is_reading(instance: Instance, app: Flask) -> None:
+    """A reader whose moment is before the sweep goes on seeing all rows of that moment."""
+    Source(app).write("a report")
+    database = instance.database()
+    with database.read() as session:
+        assert session.get(LedgerHead, 1) is not None  # its moment begins here
+
+        instance.database().shuffle()
+
+        assert len(session.scalars(select(Report)).all()) == 1

@@ -103,6 +103,7 @@ def world(instance: Instance) -> World:
                 triage.open_report(session, actors[name], sessions[name], report, now=now)
             for case_id in cases.values():
                 files.open_case(session, actors[name], sessions[name], case_id, now=now)
+    instance.let_go()
     return World(instance, actors, sessions, reports, cases, acts, now)
 
 

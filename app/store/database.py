@@ -115,6 +115,8 @@ class Database:
             for table in filter(is_unordered, METADATA.sorted_tables):
                 with _typed_errors(), self.engine.begin() as connection:
                     _rewrite(connection, table.name, [column.name for column in table.primary_key])
+                with _typed_errors(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.exec_driver_sql(f'VACUUM "{table.name}"')  # what was there before goes
 
     @property
     def path(self) -> Path | None:
@@ -212,7 +214,7 @@ def _rewrite(connection: Connection, table: str, order: Sequence[str]) -> None:
         "SET LOCAL lock_timeout = '1s'",  # who waits for a table makes all others wait behind it: during a backup, say
         f'LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE',
         f'CREATE TEMPORARY TABLE rewritten ON COMMIT DROP AS SELECT * FROM "{table}"',  # noqa: S608 - our own table names
-        f'TRUNCATE "{table}"',
+        f'DELETE FROM "{table}"',  # noqa: S608 - the same; TRUNCATE would show an empty table to whoever began to read before
         f'INSERT INTO "{table}" SELECT * FROM rewritten ORDER BY {by}',  # noqa: S608 - the same
     ):
         connection.exec_driver_sql(statement)

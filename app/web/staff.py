@@ -52,7 +52,7 @@ class Staff:
 
     def home(self) -> str:
         """Return the address of the first page that this member may see; the door where there is none."""
-        mine = [place for place in self.places if may(actor().roles, place.permission)]
+        mine = self._mine()
         return url_for(mine[0].endpoint if mine else f"{self.face}.show_door")
 
     def render(self, template: str, **values: Any) -> str:
@@ -167,8 +167,10 @@ class Staff:
         }
         if g.get("signed_in") is None:
             return values
-        with here.database.read() as session:
-            handed = count_handed(session, actor().member_id) if may(actor().roles, Permission.RELEASE) else 0
+        mine = self._mine()
+        may_release = any(place.permission is Permission.RELEASE for place in mine)
+        with here.database.read() as session:  # the audit has no such place, and no right to count messages
+            handed = count_handed(session, actor().member_id) if may_release else 0
             own = member_names(session)[actor().member_id]
         values["csrf"] = signed_in().keys.form
         values["me"] = {"name": own, "role": roles_text(actor().roles)}
@@ -179,10 +181,12 @@ class Staff:
                 "url": url_for(place.endpoint),
                 "tally": handed if place.permission is Permission.RELEASE else 0,
             }
-            for place in self.places
-            if may(actor().roles, place.permission)
+            for place in mine
         ]
         return values
+
+    def _mine(self) -> list[Place]:
+        return [place for place in self.places if may(actor().roles, place.permission)]
 
     def _has_home(self, held: SignedIn) -> bool:
         return any(may(held.actor.roles, place.permission) for place in self.places)

@@ -15,8 +15,7 @@ def walked_once(template: Template, tmp_path_factory: pytest.TempPathFactory) ->
     """Walk."""
     with copy_of(template, tmp_path_factory.mktemp("walk")) as made:
         done = walk(made)
-        for database in made.databases:
-            database.close()
+        made.let_go()
         yield done
 
 

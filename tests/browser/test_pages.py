@@ -336,8 +336,7 @@ def team(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     app = story.world.instance.app()
     with serve(app) as address:
         yield Team(Site(story.world.instance, app, address, ""), story)
-    for database in story.world.instance.databases:
-        database.close()
+    story.world.instance.let_go()
 
 
 def show_story(name: str, lang: str, team: Team, page: Page) -> None:

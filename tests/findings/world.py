@@ -118,8 +118,7 @@ class World:
     def fork(self, folder: Path) -> "World":
         """Copy everything as it stands, so that several things can be tried from here."""
         folder.mkdir(exist_ok=True)
-        for database in self.instance.databases:
-            database.close()
+        self.instance.let_go()
         url = self.instance.store.copy(self.instance.url, folder)
         self.instance.copies.append(url)
         instance = Instance(folder, self.instance.template, url, self.instance.clock, self.instance.databases)
@@ -274,8 +273,7 @@ def make_published(template: Template, folder: Path) -> str:
     database = made.database()
     with database.write() as session:
         import_published(session, actor, published(), now=made.clock.now)
-    for opened in made.databases:
-        opened.close()
+    made.let_go()
     return made.url
 
 

@@ -235,6 +235,8 @@ def test_processes_that_share_a_file_know_the_larger_head(instance: Instance) ->
 
     assert verdict.faults[0].startswith("ROLLBACK")
     assert remembered(state) == early.known() == seen
+    HeadKeeper(state)._remember(Head(ORIGIN, 1, bytes(32)))  # as if it had verified just before the larger one was written
+    assert remembered(state) == seen
 
 
 def test_head_and_manifests_do_not_overwrite_each_other(instance: Instance) -> None:

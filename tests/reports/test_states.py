@@ -178,8 +178,7 @@ def test_a_state_set_by_hand_is_seen(to: S, world: World) -> None:
     """Who can write the database closes nothing: the report is shown as damaged, and no step is taken from there."""
     world.bring_to(S.IN_TRIAGE)
 
-    with world.database.write() as session:
-        session.connection().exec_driver_sql("UPDATE report SET state = ? WHERE id = ?", (to.value, world.report.hex))
+    world.instance.sql("UPDATE report SET state = ? WHERE id = ?", to.value, world.report)
 
     assert_damaged(world)
 
@@ -187,21 +186,15 @@ def test_a_state_set_by_hand_is_seen(to: S, world: World) -> None:
 def test_work_put_back_is_seen(world: World) -> None:
     """Work from before the question, with its key and version, does not undo a question; nor does it make a second person of the first."""
     world.bring_to(S.IN_TRIAGE)
-    with world.database.read() as session:
-        row = session.connection().exec_driver_sql("SELECT work, version FROM report WHERE id = ?", (world.report.hex,)).one()
-        key = (
-            session.connection()
-            .exec_driver_sql("SELECT * FROM key_wrap WHERE record = ? AND part = 'row'", (f"report:{world.report}",))
-            .one()
-        )
+    with world.instance.edit() as sql:
+        (row,) = sql.rows("SELECT work, version FROM report WHERE id = ?", world.report)
+        (key,) = sql.rows("SELECT * FROM key_wrap WHERE record = ? AND part = 'row'", f"report:{world.report}")
     world.do(w.ask_to_close(S.SPAM))
 
-    with world.database.write() as session:
-        connection = session.connection()
-        connection.exec_driver_sql("UPDATE report SET work = ?, version = ? WHERE id = ?", (*row, world.report.hex))
-        connection.exec_driver_sql("DELETE FROM key_wrap WHERE record = ? AND part = 'row'", (f"report:{world.report}",))
-        marks = ", ".join("?" * len(key))
-        connection.exec_driver_sql(f"INSERT INTO key_wrap VALUES ({marks})", tuple(key))  # noqa: S608 - question marks only
+    with world.instance.edit() as sql:
+        sql.run("UPDATE report SET work = ?, version = ? WHERE id = ?", *row, world.report)
+        sql.run("DELETE FROM key_wrap WHERE record = ? AND part = 'row'", f"report:{world.report}")
+        sql.run(f"INSERT INTO key_wrap VALUES ({', '.join('?' * len(key))})", *key)  # noqa: S608 - question marks only
 
     assert_damaged(world)
 
@@ -211,11 +204,9 @@ def test_changed_work_is_seen(world: World) -> None:
     world.bring_to(S.IN_TRIAGE)
     world.do(w.ask_to_close(S.SPAM))
 
-    with world.database.write() as session:
-        connection = session.connection()
-        work = bytearray(connection.exec_driver_sql("SELECT work FROM report WHERE id = ?", (world.report.hex,)).scalar_one())
-        work[-1] ^= 1
-        connection.exec_driver_sql("UPDATE report SET work = ? WHERE id = ?", (bytes(work), world.report.hex))
+    with world.instance.edit() as sql:
+        ((work,),) = sql.rows("SELECT work FROM report WHERE id = ?", world.report)
+        sql.run("UPDATE report SET work = ? WHERE id = ?", work[:-1] + bytes([work[-1] ^ 1]), world.report)
 
     assert_damaged(world)
 

@@ -219,8 +219,7 @@ def leave(world: World, session: Session, name: str) -> None:
 
 def damage(world: World) -> None:
     """Change what the source sent before it is admitted."""
-    with world.database.write() as session:
-        session.connection().exec_driver_sql("UPDATE report SET body = zeroblob(length(body)) WHERE id = ?", (world.report.hex,))
+    world.instance.sql("UPDATE report SET body = zeroblob(length(body)) WHERE id = ?", world.report)
 
 
 def add(world: World) -> None:
