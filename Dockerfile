@@ -42,11 +42,9 @@ RUN find /var/lib/dpkg -mindepth 1 ! -name status -delete \
 
 FROM scratch
 ARG VERSION=0
-ARG REVISION=0
 LABEL org.opencontainers.image.title="Paivand" \
       org.opencontainers.image.description="Secure intake and case tracking for reprisals against exiles and their relatives" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.version="${VERSION}"
 COPY --from=system / /
 COPY --from=build /srv/paivand /srv/paivand
 WORKDIR /srv/paivand

@@ -6,6 +6,7 @@ BENCH ?=
 SIZE ?= full
 BASE_IMAGE ?= debian:bookworm-slim
 ENGINE ?= $(firstword $(foreach tool,docker podman buildah,$(if $(shell command -v $(tool)),$(tool))))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 VENV := .venv
 BIN := $(VENV)/bin
 PO := $(wildcard app/i18n/catalogues/*/LC_MESSAGES/messages.po)
@@ -44,10 +45,11 @@ pictures: $(VENV)/ready $(MO) ## Take the pictures of README and docs from a run
 	$(BIN)/python docs/pictures.py
 
 image: ## Build the container image (BASE_IMAGE=…)
-	$(ENGINE) build --build-arg BASE_IMAGE=$(BASE_IMAGE) -t paivand .
+	@test -n '$(ENGINE)' || { echo 'Needs docker, podman or buildah'; exit 1; }
+	$(ENGINE) build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) -t paivand .
 
 sbom: $(VENV)/ready ## Write sbom.cdx.json: what the image installs, with versions and hashes
-	@$(BIN)/cyclonedx-py requirements requirements/app.txt --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.cdx.json
+	@$(BIN)/cyclonedx-py requirements requirements/app.txt -i '' --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.cdx.json
 
 lock: $(VENV)/ready ## Re-resolve requirements/*.txt (seven days of cool-down)
 	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements/app.txt

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -388,6 +389,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         about = {mark.args[0] for mark in metafunc.definition.iter_markers("only_on")}
         names = [name for name in NAMES if chosen in (name, "all") and (not about or name in about)]
         metafunc.parametrize("store", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_passphrase_once() -> Iterator[None]:
+    """Derive the key of a passphrase and a salt once per run: 64 MiB and 140 ms, slow on purpose, and the same every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServerSecret, "passphrase_key", cache(ServerSecret.passphrase_key))
+        yield
 
 
 @pytest.fixture(scope="session")

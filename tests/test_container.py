@@ -125,7 +125,9 @@ def test_onion_services_end_at_the_sockets_of_the_faces() -> None:
     assert "SingleHop" not in torrc
     assert torrc.count("HiddenServicePoWDefensesEnabled 1") == 1
     assert re.fullmatch(r"descriptor:x25519:[A-Z2-7]{52}\n", (ROOT / "deploy/tor/nobody.auth").read_text("ascii"))
-    assert "for face in desk audit" in TOR
+    for face in ("desk", "audit"):
+        assert f"/var/lib/tor/{face}/authorized_clients" in TOR
+    assert "nobody.auth" in TOR
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
