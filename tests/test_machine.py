@@ -162,11 +162,11 @@ class Team(RuleBasedStateMachine):
         with self.database.read() as session:
             return {
                 "size": read_head(session, self.world.actors["Ruth"].chain.newest.origin).size,
-                "reports": {row.id: (row.state, row.version) for row in session.scalars(select(Report))},
-                "findings": {row.act_id: (row.state, row.version) for row in session.scalars(select(Finding))},
-                "messages": {row.id: (row.state, row.version) for row in session.scalars(select(Message))},
-                "incidents": {row.id: row.version for row in session.scalars(select(Incident))},
-                "acts": {row.id: row.version for row in session.scalars(select(Act))},
+                "reports": _rest(session, Report.id, Report.state, Report.version),
+                "findings": _rest(session, Finding.act_id, Finding.state, Finding.version),
+                "messages": _rest(session, Message.id, Message.state, Message.version),
+                "incidents": _rest(session, Incident.id, Incident.version),
+                "acts": _rest(session, Act.id, Act.version),
             }
 
     def kinds_since(self, size: int) -> list[str]:
@@ -492,6 +492,11 @@ class Team(RuleBasedStateMachine):
             for report, opened in records.open_reports(session, actor, rows).items():
                 assert opened is not None
                 assert [note["text"] for note in opened.work.notes] == self.notes[report]
+
+
+def _rest(session: Session, *columns: Any) -> dict[UUID, tuple[Any, ...]]:
+    """Return the other columns of each row by the first one."""
+    return {row[0]: tuple(row[1:]) for row in session.execute(select(*columns))}
 
 
 def test_random_steps_never_leave_the_tables(world: World) -> None:

@@ -165,6 +165,7 @@ class Service:
     environment: dict[str, str]
     mounts: tuple[tuple[Path, str, str], ...]
     health: tuple[str, ...] = field(default=())
+    folder: str = "/srv/paivand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Stage:
         """Read a service of compose.yaml."""
         compose: Compose = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))
         found = compose["services"][name]
-        assert (found["read_only"], found["network_mode"], found["cap_drop"]) == (True, "none", ["ALL"])
+        assert (found["read_only"], found["cap_drop"]) == (True, ["ALL"])
         mounts = []
         for item in found.get("volumes", []):
             source, target, *mode = self._fill(item).split(":")
@@ -203,7 +204,7 @@ class Stage:
         return Service(
             user=found["user"],
             command=tuple(found.get("command", ())),
-            environment={key: self._fill(value) for key, value in found["environment"].items()},
+            environment={key: self._fill(value) for key, value in found.get("environment", {}).items()},
             mounts=tuple(mounts),
             health=tuple(found.get("healthcheck", {}).get("test", ())[1:]),
         )
@@ -214,14 +215,14 @@ class Stage:
         variables = {"PATH": "/srv/paivand/.venv/bin:/usr/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", **service.environment}
         mounts = [word for source, target, mode in service.mounts for word in (str(source), target, mode)]
         said = [f"{name}={value}" for name, value in variables.items()]
-        inner = ("unshare", f"--root={self.root}", "--wd=/srv/paivand", f"--setuid={user}", f"--setgid={group}")
+        inner = ("unshare", f"--root={self.root}", f"--wd={service.folder}", f"--setuid={user}", f"--setgid={group}")
         words = ("sh", "-c", _IN_IMAGE, "sh", str(self.root), *mounts, "--", *said, *inner, *(command or service.command))
         return started("--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", *words)
 
     def command(self, service: Service, *command: str) -> str:
         """Run a command in the place of a service's own, to its end."""
         process = self.start(service, *command)
-        said, _ = process.communicate(timeout=2 * SECONDS)
+        said = _end_of(process)
         if process.returncode:
             raise SystemExit(f"{command or service.command}: {said}")
         return said
@@ -249,7 +250,7 @@ def stop(process: "subprocess.Popen[str]") -> str:
     try:
         said, _ = process.communicate(timeout=30)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)  # the whole group: `--kill-child` is forgotten when a service takes its own user
         raise SystemExit("a service does not end") from None
     return said
 
@@ -288,8 +289,16 @@ def _write(path: Path, text: str, owner: int) -> None:
     os.chown(path, owner, owner)
 
 
+def _end_of(process: "subprocess.Popen[str]") -> str:
+    try:
+        return process.communicate(timeout=2 * SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
 def _finish(process: "subprocess.Popen[str]") -> None:
-    said, _ = process.communicate(timeout=SECONDS)
+    said = _end_of(process)
     if process.returncode:
         raise SystemExit(said)
 
@@ -300,8 +309,7 @@ def _until(done: Any, process: "subprocess.Popen[str]", name: str) -> None:
         if done():
             return
         time.sleep(0.05)
-    process.kill()
-    raise SystemExit(f"{name} did not start: {process.communicate()[0]}")
+    raise SystemExit(f"{name} did not start: {stop(process)}")
 
 
 @dataclass
@@ -355,7 +363,9 @@ def play(stage: Stage, *, sqlite: bool) -> None:
     if sqlite:
         (stage.volume("data") / "paivand.db").chmod(0o660)
     else:
-        print(stage.command(operator, "python", "-m", "app", "roles", "--passwords", "/srv/secrets"), end="")
+        print(stage.command(operator, "python", "-m", "app", "roles", "--passwords", "/srv/secrets/roles"), end="")
+        for face in FACES:
+            (stage.secrets / "roles" / f"{face}.pgpass").rename(stage.secrets / f"{face}.pgpass")
     for user, face in enumerate(FACES, start=10001):
         if not sqlite:
             os.chown(stage.secrets / f"{face}.pgpass", user, GROUP)
@@ -382,6 +392,19 @@ def play(stage: Stage, *, sqlite: bool) -> None:
         said = {face: stop(process) for face, process in processes.items()}
     assert not any(said.values()), said
     print("nothing was logged by the faces")
+
+
+def name_onions(stage: Stage) -> None:
+    """Start Tor as compose.yaml does, but without a network: it makes keys and names of the three services, and no connection."""
+    service = replace(stage.service("tor"), command=("tor", "-f", "/etc/tor/torrc"), folder="/")
+    keys = stage.volume("onion-keys")
+    run("cp", "-aT", str(stage.root / "var/lib/tor"), str(keys))
+    process = stage.start(service)
+    names = [keys / face / "hostname" for face in FACES]
+    _until(lambda: all(path.exists() for path in names), process, "tor")
+    os.killpg(process.pid, signal.SIGKILL)  # it need not hear SIGTERM (deploy/tor/torrc)
+    process.communicate(timeout=SECONDS)
+    print("tor: three names, made without a network")
 
 
 def _service(stage: Stage, name: str, *, sqlite: bool) -> Service:
@@ -440,8 +463,9 @@ def stage_of(root: Path) -> Iterator[Stage]:
         stage = Stage(root, folder, {"PAIVAND_SECRETS": str(folder / "secrets"), "PAIVAND_BACKUPS": str(folder / "backups")})
         stage.variables.update({f"PAIVAND_{face.upper()}_HOST": f"{face}.onion" for face in FACES})
         for place in (stage.secrets, folder / "backups"):
-            place.mkdir(mode=0o711)
-            os.chown(place, 10004, 0)
+            place.mkdir()
+            os.chown(place, 0, GROUP)
+            place.chmod(0o770)
         (folder / "volumes").mkdir(mode=0o711)
         yield stage
     finally:
@@ -488,10 +512,12 @@ def main() -> None:
     with storage_of(given.storage) as storage:
         builder = Builder(storage, given.given)
         builder.base(given.base)
-        root = builder.build(".", IMAGE)
+        root, onions = builder.build(".", IMAGE), builder.build("deploy/tor", f"{IMAGE}-tor")
         inspect(root)
         with stage_of(root) as stage:
             print(stage.command(_service(stage, "intake", sqlite=True), "python", "-c", _LOOK), end="")
+        with stage_of(onions) as stage:
+            name_onions(stage)
         with stage_of(root) as stage:
             print("on SQLite")
             play(stage, sqlite=True)

@@ -120,11 +120,11 @@ class _Undo(Exception):  # noqa: N818 - it is no error: it takes a transaction b
 
 def attempt(world: World, action: Action, name: str) -> tuple[S, set[str]] | None:
     """Try an action and undo it; return the state it led to and the new kinds of entries, None where it was refused."""
-    before = world.entries()
     try:
         with world.database.write() as session:
+            size = world.size(session)
             action(world, session, name)
-            raise _Undo((world.state(session), set(world.entries(session) - before)))
+            raise _Undo((world.state(session), set(world.entries(session, since=size))))
     except _Undo as undone:
         found: tuple[S, set[str]] = undone.args[0]
         return found

@@ -19,7 +19,7 @@ from app.reports import letters, queue, triage
 from app.reports.queue import grant_lease
 from app.reports.records import name_of
 from app.store.database import Database
-from app.store.ledger import LedgerEntry
+from app.store.ledger import LedgerEntry, LedgerHead
 from app.store.reports import Message, MessageState, Report, ReportState
 from tests.conftest import Instance, Source
 
@@ -102,13 +102,17 @@ class World:
     def version(self, session: Session) -> int:
         return session.scalars(select(Report.version).where(Report.id == self.report)).one()
 
-    def entries(self, session: Session | None = None) -> Counter[str]:
-        """Count the entries about this report by kind."""
+    def size(self, session: Session) -> int:
+        return session.scalars(select(LedgerHead.size)).one()
+
+    def entries(self, session: Session | None = None, *, since: int = 0) -> Counter[str]:
+        """Count the entries about this report by kind, from an index on."""
         if session is None:
             with self.database.read() as fresh:
                 return self.entries(fresh)
         actor, _ = self.people[OWNER]
-        records = [open_as_team(session, actor, entry).record for entry in session.scalars(select(LedgerEntry))]
+        found = session.scalars(select(LedgerEntry).where(LedgerEntry.index >= since))
+        records = [open_as_team(session, actor, entry).record for entry in found]
         return Counter(record["kind"] for record in records if record["object"] == name_of(self.report))
 
     def bring_to(self, state: ReportState) -> None:
