@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import click
+from sqlalchemy.exc import ProgrammingError
 
 from app import backup
 from app.cases.importing import import_published, published
@@ -118,10 +119,13 @@ def make_roles(folder: Path | None) -> None:
         if file.exists():
             raise click.ClickException(f"{file} exists already; remove the three files to draw new passwords")
     passwords = {face: secrets.token_hex(32) for face in files}
-    with database.engine.begin() as connection:
-        roles.grant_all(connection, passwords)
-        for face, file in files.items():
-            write_private(file, f"*:*:*:*:{passwords[face]}\n")
+    try:
+        with database.engine.begin() as connection:
+            roles.grant_all(connection, passwords)
+            for face, file in files.items():
+                write_private(file, f"*:*:*:*:{passwords[face]}\n")
+    except ProgrammingError:
+        raise click.ClickException("only the owner of the database, who may also create roles, can do this") from None
     for face in FACES:
         click.echo(f"{face}: role {roles.role_of(face)}" + (f", password in {files[face]}" if files else ""))
 

@@ -385,10 +385,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that touches a database on each of them, or on the one that its module or itself is about."""
     if "store" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--store")
         about = {mark.args[0] for mark in metafunc.definition.iter_markers("only_on")}
-        names = [name for name in NAMES if chosen in (name, "all") and (not about or name in about)]
+        names = [name for name in NAMES if not about or name in about]
         metafunc.parametrize("store", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the database that was not chosen; it is not skipped, it is another run's."""
+    chosen = config.getoption("--store")
+    left = {item for item in items if isinstance(item, pytest.Function) and _store_of(item) not in (None, chosen) and chosen != "all"}
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+def _store_of(item: pytest.Function) -> Any:
+    return item.callspec.params.get("store") if hasattr(item, "callspec") else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -696,6 +696,17 @@ def test_roles_come_after_the_schema(instance: Instance) -> None:
     assert "run `python -m app upgrade` first" in made.stderr
 
 
+def test_only_the_owner_gives_rights(instance: Instance) -> None:
+    """Anybody else is told so in one line, and no right has changed."""
+    before = {face: held(instance, face) for face in FACES}
+
+    made = run("roles", PAIVAND_DATABASE=as_role(instance.url, roles.role_of("intake")), PAIVAND_ROOT=instance.root.hex())
+
+    assert made.returncode == 1
+    assert made.stderr == "Error: only the owner of the database, who may also create roles, can do this\n"
+    assert {face: held(instance, face) for face in FACES} == before
+
+
 def test_sqlite_has_no_roles(instance: Instance, tmp_path: Path) -> None:
     """Said in one line, and no file is made."""
     made = run("roles", "--passwords", str(tmp_path / "pg"), PAIVAND_DATABASE=f"sqlite:///{tmp_path / 'x.db'}", PAIVAND_ROOT="0" * 64)
